@@ -1,0 +1,146 @@
+//! The constants of the cost model, all in one table, and the few formulas that use them.
+//!
+//! Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, by `cargo bench --bench crossovers`. Other
+//! machines differ by a common factor first, which no choice depends on. `docs/choosing.md` explains the model.
+
+use crate::conv::Layout;
+use crate::element::ElementType;
+use crate::problem::Problem;
+
+/// The table.
+pub(crate) struct Constants;
+
+impl Constants {
+    /// Clock cycles in a second.
+    const CLOCK: f64 = 2.9e9;
+    /// Vector multiply-adds started in a cycle; without fused ones half as many.
+    const MULTIPLY_ADDS: f64 = 2.0;
+    /// Cycles to copy one value through the window, in runs along a row.
+    const COPY: f64 = 0.35;
+    /// The same from memory whose columns are not neighbours.
+    const GATHER: f64 = 1.5;
+    /// Cycles to start a read through the window.
+    const READ: f64 = 12.0;
+    /// Cycles to run a task, and to run a tile in it.
+    const TASK: f64 = 60.0;
+    const TILE: f64 = 25.0;
+    /// Bytes that memory beyond the second-level cache moves in a cycle.
+    const MEMORY_BYTES: f64 = 5.0;
+
+    /// Share of the multiply-add limit that tiles reach with few and with many taps to a tile row.
+    const DIRECT_ONE_ROW: f64 = 0.42;
+    const DIRECT_ROWS: f64 = 0.85;
+    const GEMM: f64 = 0.85;
+
+    /// Cycles of a real transform per value and level, `f32`; `f64` takes twice as long.
+    const REAL_FFT: f64 = 0.32;
+    const COMPLEX_FFT: f64 = 0.30;
+    const FFT_CALL: f64 = 150.0;
+    const TRANSPOSE: f64 = 1.6;
+    const PRODUCT: f64 = 1.0;
+
+    /// Multiply-adds in a cycle at best.
+    fn peak(problem: &Problem) -> f64 {
+        let fused = if problem.isa.is_fused() { 1.0 } else { 0.5 };
+        problem.isa.lanes(problem.element) as f64 * Self::MULTIPLY_ADDS * fused
+    }
+
+    /// Cycles to move input and output once, where they do not fit the cache.
+    fn memory(problem: &Problem) -> f64 {
+        let count = |shape: [usize; 4]| shape.iter().map(|&size| size as f64).product::<f64>();
+        let values = count(problem.input_shape()) + count(problem.output_shape());
+        values * problem.element.size() as f64 / Self::MEMORY_BYTES
+    }
+
+    /// Predicted seconds of `direct`.
+    pub(crate) fn direct_seconds(problem: &Problem) -> f64 {
+        let (rows, columns) = (&problem.rows, &problem.columns);
+        let shares_rows = rows.output > 1 && rows.taps > rows.stride;
+        let efficiency = if shares_rows {
+            let taps = rows.taps as f64;
+            Self::DIRECT_ROWS * taps / (taps + 2.0)
+        } else {
+            Self::DIRECT_ONE_ROW
+        };
+        let lanes = problem.isa.lanes(problem.element) as f64;
+        let width = columns.output as f64;
+        let padded = (width / lanes).ceil() * lanes / width.max(1.0);
+        let compute = problem.multiply_adds() * padded / (Self::peak(problem) * efficiency);
+        let tile_rows = (rows.output as f64 / 4.0).ceil();
+        let lines = (problem.batch() * problem.groups()) as f64 * tile_rows;
+        let copied = if columns.stride != 1 || problem.conv.input_layout == Layout::Nhwc {
+            let value = if problem.conv.input_layout == Layout::Nhwc { Self::GATHER } else { 2.0 * Self::COPY };
+            width * columns.stride as f64 * value
+        } else {
+            2.0 * lanes.max(columns.extent as f64).min(width) * Self::COPY
+        };
+        let band = lines * problem.group_in as f64 * (rows.taps as f64 + 3.0) * (copied + Self::READ);
+        let edges = if columns.before + columns.after + rows.before + rows.after > 0 { 1.0 } else { 0.1 };
+        let calls = lines * (Self::TASK + problem.group_out as f64 * Self::TILE);
+        (compute.max(Self::memory(problem)) + band * edges + calls) / Self::CLOCK
+    }
+
+    /// Predicted seconds of `gemm`.
+    pub(crate) fn gemm_seconds(problem: &Problem) -> f64 {
+        let lanes = problem.isa.lanes(problem.element) as f64;
+        let pixels = problem.output_plane() as f64;
+        let channels = problem.group_out as f64;
+        let (across, along) = match problem.conv.output_layout {
+            Layout::Nchw => (pixels, channels),
+            Layout::Nhwc => (channels, pixels),
+        };
+        let padded = (across / lanes).ceil() * lanes / across.max(1.0);
+        // A tile of few rows is bound by loads and latency.
+        let rows = along.min(14.0);
+        let efficiency = Self::GEMM * rows / (rows + 2.5);
+        let compute = problem.multiply_adds() * padded / (Self::peak(problem) * efficiency);
+        let is_pointwise = problem.rows.taps * problem.columns.taps == 1;
+        let groups = (problem.batch() * problem.groups()) as f64;
+        let depth = problem.products() as f64;
+        let value = if problem.conv.input_layout == Layout::Nhwc || problem.columns.stride > 1 {
+            Self::GATHER
+        } else {
+            Self::COPY
+        };
+        let run = (problem.columns.output as f64).min(2.0 * lanes);
+        let in_place = is_pointwise && problem.conv.output_layout == Layout::Nchw && problem.columns.stride == 1;
+        let packing = if in_place { 0.0 } else { groups * depth * pixels * (value + Self::READ / run.max(1.0)) };
+        let calls = groups * (pixels / (2.0 * lanes)).ceil() * (channels / 14.0).ceil() * Self::TILE;
+        (compute.max(Self::memory(problem)) + packing + calls + Self::TASK) / Self::CLOCK
+    }
+}
+
+/// Seconds of the parts of one tile of the FFT strategy.
+#[cfg(feature = "fft")]
+pub(crate) struct FftSeconds {
+    /// One real transform along a row, with moving its values.
+    pub(crate) along_row: f64,
+    /// All complex transforms along columns.
+    pub(crate) along_columns: f64,
+    /// One complex product.
+    pub(crate) product: f64,
+    /// What a tile costs besides.
+    pub(crate) tile: f64,
+}
+
+#[cfg(feature = "fft")]
+impl Constants {
+    /// The parts of a tile of `[rows, columns]`.
+    pub(crate) fn fft(problem: &Problem, [rows, columns]: [usize; 2]) -> FftSeconds {
+        let [rows, columns] = [rows as f64, columns as f64];
+        let width = if problem.element == ElementType::F64 { 2.0 } else { 1.0 };
+        let bins = (columns / 2.0 + 1.0).floor();
+        let mut along_row = Self::FFT_CALL + width * columns * (Self::REAL_FFT * columns.log2() + Self::COPY);
+        let mut along_columns = 0.0;
+        if rows > 1.0 {
+            along_row += width * bins * Self::TRANSPOSE;
+            along_columns = bins * (Self::FFT_CALL / 4.0 + width * rows * Self::COMPLEX_FFT * rows.log2());
+        }
+        FftSeconds {
+            along_row: along_row / Self::CLOCK,
+            along_columns: along_columns / Self::CLOCK,
+            product: width * Self::PRODUCT / Self::CLOCK,
+            tile: Self::TASK / Self::CLOCK,
+        }
+    }
+}

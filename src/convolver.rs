@@ -1,0 +1,93 @@
+//! The common case: a plan and its packed kernel in one object.
+
+use std::sync::Arc;
+
+use crate::element::Element;
+use crate::error::Error;
+use crate::executor::Executor;
+use crate::explain::Explanation;
+use crate::plan::{PackedKernel, Plan};
+use crate::view::{View, ViewMut};
+use crate::workspace::Workspace;
+
+/// A plan with its packed kernel, ready to execute. Cheap to clone; may be used by several threads at once, each
+/// with its own [`Workspace`].
+///
+/// ```
+/// use convolve::{Border, Conv, Padding, View, ViewMut};
+/// let moving_average = View::signal(&[0.25f64, 0.5, 0.25]);
+/// let smooth = Conv::d1(5, 3).padding(Padding::Same).border(Border::Replicate).with_kernel(moving_average, None)?;
+/// let mut y = [0.0; 5];
+/// let mut workspace = smooth.workspace()?;
+/// smooth.execute(View::signal(&[0.0, 0.0, 4.0, 0.0, 0.0]), ViewMut::signal(&mut y), &mut workspace)?;
+/// assert_eq!(y, [0.0, 1.0, 2.0, 1.0, 0.0]);
+/// # Ok::<(), convolve::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Convolver<T: Element> {
+    plan: Plan<T>,
+    packed: Arc<PackedKernel<T>>,
+}
+
+impl<T: Element> Convolver<T> {
+    pub(crate) fn new(plan: Plan<T>, kernel: View<'_, T>, bias: Option<&[T]>) -> Result<Self, Error> {
+        let packed = Arc::new(plan.pack(kernel, bias)?);
+        Ok(Convolver { plan, packed })
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan<T> {
+        &self.plan
+    }
+
+    /// The packed kernel, to share with other plans of the same packing.
+    pub fn packed(&self) -> &Arc<PackedKernel<T>> {
+        &self.packed
+    }
+
+    /// Batch, channels, rows and columns of the output.
+    pub fn output_shape(&self) -> [usize; 4] {
+        self.plan.output_shape()
+    }
+
+    /// A workspace for one thread.
+    pub fn workspace(&self) -> Result<Workspace, Error> {
+        self.plan.workspace()
+    }
+
+    /// The problem, the choice, and what every strategy answered.
+    pub fn explain(&self) -> Explanation {
+        self.plan.explain()
+    }
+
+    /// Computes on the calling thread. Allocates nothing; when it returns an error, nothing has been written.
+    pub fn execute(
+        &self,
+        input: View<'_, T>,
+        output: ViewMut<'_, T>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        self.plan.execute(&self.packed, input, output, workspace)
+    }
+
+    /// As [`execute`](Convolver::execute), in memory of the caller, see [`Plan::execute_in`].
+    pub fn execute_in(
+        &self,
+        input: View<'_, T>,
+        output: ViewMut<'_, T>,
+        workspace: &mut [u8],
+    ) -> Result<(), Error> {
+        self.plan.execute_in(&self.packed, input, output, workspace)
+    }
+
+    /// As [`execute`](Convolver::execute), on the threads of `executor`, see [`Plan::execute_with`].
+    pub fn execute_with(
+        &self,
+        executor: &(impl Executor + ?Sized),
+        input: View<'_, T>,
+        output: ViewMut<'_, T>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        self.plan.execute_with(executor, &self.packed, input, output, workspace)
+    }
+}

@@ -1,0 +1,128 @@
+//! Why a plan does what it does.
+
+use core::fmt;
+
+use crate::choose;
+use crate::element::Element;
+use crate::error::Declined;
+use crate::problem::Problem;
+
+/// The problem, the strategy chosen, and what every strategy answered. Prints as a small table.
+///
+/// ```
+/// use convolve::Conv;
+/// let plan = Conv::d2([480, 640], [3, 3]).plan::<f32>()?;
+/// let explanation = plan.explain();
+/// assert_eq!(explanation.problem, "correlate f32 in=480x640 kernel=3x3");
+/// assert_eq!(explanation.strategy, plan.strategy());
+/// assert!(explanation.candidates.iter().any(|candidate| candidate.strategy == "fft"));
+/// println!("{explanation}");
+/// # Ok::<(), convolve::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The problem string; parses back to the request.
+    pub problem: String,
+    /// Batch, channel, row, column.
+    pub input: [usize; 4],
+    /// Output channel, input channel of the group, row, column.
+    pub kernel: [usize; 4],
+    /// Batch, channel, row, column.
+    pub output: [usize; 4],
+    /// The strategy chosen.
+    pub strategy: &'static str,
+    /// Whether the request forced it.
+    pub is_forced: bool,
+    /// The instruction set in use.
+    pub instruction_set: &'static str,
+    /// Bytes of workspace for one thread.
+    pub workspace: usize,
+    /// Every strategy with its answer, in the order in which ties are decided.
+    pub candidates: Vec<Candidate>,
+    /// What a user of the chosen strategy should know, if anything.
+    pub caution: Option<&'static str>,
+}
+
+/// One strategy and what it answered.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Candidate {
+    /// Its name.
+    pub strategy: &'static str,
+    /// Predicted seconds on one thread and bytes of workspace, or why it declines.
+    pub answer: Result<Prediction, Declined>,
+}
+
+/// What a strategy is expected to cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Prediction {
+    /// Seconds on one thread.
+    pub seconds: f64,
+    /// Bytes of workspace.
+    pub workspace: usize,
+}
+
+impl Explanation {
+    pub(crate) fn new<T: Element>(problem: &Problem, strategy: &'static str, workspace: usize) -> Self {
+        let candidates = choose::answers::<T>(problem).into_iter().map(|(strategy, answer)| {
+            let answer = answer.map(|cost| Prediction { seconds: cost.seconds, workspace: cost.workspace });
+            Candidate { strategy, answer }
+        });
+        Explanation {
+            problem: problem.conv.clone().element_type(T::TYPE).to_string(),
+            input: problem.input_shape(),
+            kernel: problem.kernel_shape(),
+            output: problem.output_shape(),
+            strategy,
+            is_forced: problem.conv.strategy != crate::conv::Choice::Auto,
+            instruction_set: problem.isa.name(),
+            workspace,
+            candidates: candidates.collect(),
+            caution: (strategy == "fft").then_some(
+                "a NaN or infinity spreads over its whole FFT block, and errors are bounded by norms; \
+                 accuracy=componentwise keeps fft out",
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Explanation { input, kernel, output, .. } = self;
+        writeln!(f, "problem    {}", self.problem)?;
+        writeln!(f, "shapes     input {input:?}, kernel {kernel:?}, output {output:?}")?;
+        let how = if self.is_forced { "forced" } else { "lowest predicted time" };
+        writeln!(f, "strategy   {} ({how}), on {}", self.strategy, self.instruction_set)?;
+        writeln!(f, "workspace  {} bytes", self.workspace)?;
+        for candidate in &self.candidates {
+            let mark = if candidate.strategy == self.strategy { '*' } else { ' ' };
+            write!(f, "  {mark} {:<9}", candidate.strategy)?;
+            match &candidate.answer {
+                Ok(Prediction { seconds, workspace }) => {
+                    writeln!(f, "{}, {workspace} bytes of workspace", Seconds(*seconds))?;
+                }
+                Err(reason) => writeln!(f, "declines: {reason}")?,
+            }
+        }
+        match self.caution {
+            Some(caution) => writeln!(f, "caution    {caution}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Prints a time with a unit that suits it.
+struct Seconds(f64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            s if s < 1e-6 => write!(f, "{:.0} ns", s * 1e9),
+            s if s < 1e-3 => write!(f, "{:.1} us", s * 1e6),
+            s if s < 1.0 => write!(f, "{:.2} ms", s * 1e3),
+            s => write!(f, "{s:.2} s"),
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Instruction sets. A strategy never writes an intrinsic; an instruction set never knows what a convolution is.
+//!
+//! A *token* (`Avx512`, `Avx2`, ...) is proof that the machine has the features: its field is private and only
+//! `detect` makes one. [`Isa::run`] holds the one `#[target_feature]` function of each set, and everything
+//! called below it is `#[inline(always)]`, so that the loops are compiled with these features. One lost
+//! `#[inline(always)]` costs a factor of 40 without a warning; `tests/codegen.rs` watches for it.
+
+use core::fmt;
+use std::sync::OnceLock;
+
+use crate::element::{Element, ElementType, sealed::Sealed};
+use crate::error::Error;
+use crate::strategy::Strategy;
+
+/// A SIMD instruction set. Values are tokens: whoever holds one may execute its instructions.
+///
+/// # Safety
+/// `detect` returns `Some` only where every feature that `run` enables is present.
+pub unsafe trait Isa: Copy + Send + Sync + 'static {
+    /// The name in `explain()`, problem strings and `CONVOLVE_ISA`; also the name of the file.
+    const NAME: &'static str;
+    /// How many vector registers a micro-kernel may plan with.
+    const REGISTERS: usize;
+    /// Whether `mul_add` rounds once.
+    const FUSED: bool;
+
+    /// The token, if the machine has the features.
+    fn detect() -> Option<Self>;
+
+    /// Runs `kernel` compiled with this instruction set.
+    fn run<T: Element, K: Microkernel<T>>(self, kernel: K) -> K::Output
+    where
+        Self: Lanes<T>;
+}
+
+/// The vector operations that the micro-kernels need, for one element type.
+pub trait Lanes<T>: Isa {
+    /// One register.
+    type Vector: Copy;
+    /// Elements in a register.
+    const LANES: usize;
+
+    /// `value` in every lane.
+    fn splat(self, value: T) -> Self::Vector;
+    /// Reads `LANES` elements, unaligned.
+    ///
+    /// # Safety
+    /// `from` is valid for reading `LANES` elements.
+    unsafe fn load(self, from: *const T) -> Self::Vector;
+    /// Reads `count <= LANES` elements, zero in the other lanes.
+    ///
+    /// # Safety
+    /// `from` is valid for reading `count` elements.
+    unsafe fn load_part(self, from: *const T, count: usize) -> Self::Vector;
+    /// Writes `LANES` elements, unaligned.
+    ///
+    /// # Safety
+    /// `to` is valid for writing `LANES` elements.
+    unsafe fn store(self, to: *mut T, vector: Self::Vector);
+    /// Writes the first `count <= LANES` elements.
+    ///
+    /// # Safety
+    /// `to` is valid for writing `count` elements.
+    unsafe fn store_part(self, to: *mut T, vector: Self::Vector, count: usize);
+    /// `a + b`
+    fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
+    /// `a * b + c`, rounded once where the machine can.
+    fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// `bound` where `vector < bound`, else `vector`: a NaN in `vector` stays.
+    fn at_least(self, vector: Self::Vector, bound: Self::Vector) -> Self::Vector;
+    /// `bound` where `vector > bound`, else `vector`: a NaN in `vector` stays.
+    fn at_most(self, vector: Self::Vector, bound: Self::Vector) -> Self::Vector;
+}
+
+/// An inner loop, generic over the instruction set. `run` must be `#[inline(always)]`.
+pub trait Microkernel<T> {
+    /// What the loop returns.
+    type Output;
+    /// The loop.
+    fn run<I: Lanes<T>>(self, isa: I) -> Self::Output;
+}
+
+/// Implements [`Isa`] for a token type. The one list of features feeds detection and code generation, so the
+/// two cannot drift apart.
+#[cfg(target_arch = "x86_64")]
+macro_rules! x86_token {
+    ($token:ident, $name:literal, registers: $registers:literal, features: [$($feature:tt),+]) => {
+        /// Proof that the machine has the features of this instruction set.
+        #[derive(Clone, Copy)]
+        pub struct $token(());
+
+        // SAFETY: `detect` tests exactly the features that `run` enables: both expand the same list.
+        unsafe impl $crate::isa::Isa for $token {
+            const NAME: &'static str = $name;
+            const REGISTERS: usize = $registers;
+            const FUSED: bool = true;
+
+            fn detect() -> Option<Self> {
+                ($(std::arch::is_x86_feature_detected!($feature))&&+).then_some($token(()))
+            }
+
+            #[inline(always)]
+            fn run<T: $crate::element::Element, K: $crate::isa::Microkernel<T>>(self, kernel: K) -> K::Output
+            where
+                Self: $crate::isa::Lanes<T>,
+            {
+                $(#[target_feature(enable = $feature)])+
+                fn with_features<T, K: $crate::isa::Microkernel<T>>(token: $token, kernel: K) -> K::Output
+                where
+                    $token: $crate::isa::Lanes<T>,
+                {
+                    kernel.run(token)
+                }
+                // SAFETY: a token exists, so `detect` saw every feature enabled above.
+                unsafe { with_features(self, kernel) }
+            }
+        }
+    };
+}
+/// Writes the registry: the private enum of tokens, detection, and `dispatch` for each element type.
+macro_rules! instruction_sets {
+    ($($(#[$attribute:meta])* $module:ident::$token:ident),+ $(,)?) => {
+        $($(#[$attribute])* mod $module;)+
+
+        #[derive(Clone, Copy)]
+        enum Token { $($(#[$attribute])* $token($module::$token)),+ }
+
+        impl Token {
+            const NAMES: &'static [&'static str] = &[$($(#[$attribute])* <$module::$token as Isa>::NAME),+];
+
+            fn name(self) -> &'static str {
+                match self { $($(#[$attribute])* Token::$token(_) => <$module::$token as Isa>::NAME),+ }
+            }
+
+            fn is_fused(self) -> bool {
+                match self { $($(#[$attribute])* Token::$token(_) => <$module::$token as Isa>::FUSED),+ }
+            }
+
+            fn registers(self) -> usize {
+                match self { $($(#[$attribute])* Token::$token(_) => <$module::$token as Isa>::REGISTERS),+ }
+            }
+
+            fn lanes(self, element: ElementType) -> usize {
+                match (self, element) {
+                    $(
+                        $(#[$attribute])* (Token::$token(_), ElementType::F32) => <$module::$token as Lanes<f32>>::LANES,
+                        $(#[$attribute])* (Token::$token(_), ElementType::F64) => <$module::$token as Lanes<f64>>::LANES,
+                    )+
+                }
+            }
+
+            fn detect_all() -> Vec<InstructionSet> {
+                let mut found = Vec::new();
+                $($(#[$attribute])* if let Some(token) = <$module::$token as Isa>::detect() {
+                    found.push(InstructionSet(Token::$token(token)));
+                })+
+                found
+            }
+        }
+
+        instruction_sets! { @element f32, F32, f64; $($(#[$attribute])* $token),+ }
+        instruction_sets! { @element f64, F64, crate::reference::DoubleDouble; $($(#[$attribute])* $token),+ }
+    };
+    (@element $element:ident, $type:ident, $accumulator:ty; $($(#[$attribute:meta])* $token:ident),+) => {
+        impl Sealed for $element {}
+
+        impl Element for $element {
+            const TYPE: ElementType = ElementType::$type;
+            type Accumulator = $accumulator;
+
+            fn from_f64(value: f64) -> Self {
+                value as $element
+            }
+
+            fn to_f64(self) -> f64 {
+                self.into()
+            }
+
+            #[inline]
+            fn dispatch<K: Microkernel<Self>>(isa: InstructionSet, kernel: K) -> K::Output {
+                match isa.0 { $($(#[$attribute])* Token::$token(token) => token.run(kernel)),+ }
+            }
+
+            fn strategies() -> &'static [&'static dyn Strategy<Self>] {
+                crate::strategy::$element
+            }
+        }
+    };
+}
+
+// Best first. A new instruction set is one file and one line here.
+instruction_sets! {
+    #[cfg(target_arch = "x86_64")]
+    avx512::Avx512,
+    #[cfg(target_arch = "x86_64")]
+    avx2::Avx2,
+    portable::Portable,
+    scalar::Scalar,
+}
+
+/// The environment variable that caps the instruction set: no better one than the one it names is used.
+pub const CAP_VARIABLE: &str = "CONVOLVE_ISA";
+
+/// An instruction set that this machine has and the cap allows.
+///
+/// ```
+/// use convolve::InstructionSet;
+/// let best = InstructionSet::best()?;
+/// assert!(InstructionSet::available()?.contains(&best));
+/// assert_eq!(InstructionSet::find("scalar")?.lanes(convolve::ElementType::F32), 1);
+/// # Ok::<(), convolve::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct InstructionSet(Token);
+
+impl InstructionSet {
+    /// Those that this machine has and that are not above the cap, best first. Detected once and remembered;
+    /// an error if `CONVOLVE_ISA` names no instruction set.
+    pub fn available() -> Result<&'static [InstructionSet], Error> {
+        static AVAILABLE: OnceLock<Result<Vec<InstructionSet>, Error>> = OnceLock::new();
+        let remembered = AVAILABLE.get_or_init(|| {
+            let cap = std::env::var(CAP_VARIABLE).ok().filter(|cap| !cap.is_empty());
+            capped(Token::detect_all(), cap.as_deref())
+        });
+        remembered.as_deref().map_err(Clone::clone)
+    }
+
+    /// The best available one.
+    pub fn best() -> Result<InstructionSet, Error> {
+        Ok(Self::available()?[0])
+    }
+
+    /// The available one of this name.
+    pub fn find(name: &str) -> Result<InstructionSet, Error> {
+        let available = Self::available()?;
+        available.iter().copied().find(|isa| isa.name() == name).ok_or_else(|| unavailable(name, available))
+    }
+
+    /// `avx512`, `avx2`, `portable` or `scalar`.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Elements of this type in one vector.
+    pub fn lanes(self, element: ElementType) -> usize {
+        self.0.lanes(element)
+    }
+
+    /// Whether multiply-add rounds once.
+    pub fn is_fused(self) -> bool {
+        self.0.is_fused()
+    }
+
+    /// Vector registers that micro-kernels plan with.
+    pub(crate) fn registers(self) -> usize {
+        self.0.registers()
+    }
+}
+
+impl PartialEq for InstructionSet {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for InstructionSet {}
+
+impl fmt::Debug for InstructionSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for InstructionSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Leaves out what stands above the cap. The names are in order, best first, on every machine of a kind.
+fn capped(detected: Vec<InstructionSet>, cap: Option<&str>) -> Result<Vec<InstructionSet>, Error> {
+    let Some(cap) = cap else { return Ok(detected) };
+    let rank = |name: &str| Token::NAMES.iter().position(|known| *known == name);
+    let limit = rank(cap).ok_or_else(|| unavailable(cap, &detected))?;
+    Ok(detected.into_iter().filter(|isa| rank(isa.name()) >= Some(limit)).collect())
+}
+
+#[cold]
+fn unavailable(got: &str, available: &[InstructionSet]) -> Error {
+    Error::InstructionSetUnavailable {
+        got: got.to_string(),
+        available: available.iter().map(|isa| isa.name()).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cap_leaves_out_what_stands_above_it_and_refuses_unknown_names() {
+        let all = Token::detect_all();
+        let names = |sets: Vec<InstructionSet>| sets.iter().map(|isa| isa.name()).collect::<Vec<_>>();
+        assert_eq!(names(capped(all.clone(), None).unwrap()), names(all.clone()));
+        assert_eq!(names(capped(all.clone(), Some("scalar")).unwrap()), ["scalar"]);
+        assert_eq!(names(capped(all.clone(), Some("portable")).unwrap()), ["portable", "scalar"]);
+        assert!(matches!(
+            capped(all, Some("mmx")),
+            Err(Error::InstructionSetUnavailable { got, .. }) if got == "mmx"
+        ));
+    }
+}

@@ -1,0 +1,58 @@
+#![doc = include_str!("../README.md")]
+
+mod choose;
+mod conv;
+mod convolver;
+mod element;
+mod error;
+mod executor;
+mod explain;
+#[cfg(feature = "fft")]
+mod fft;
+mod gemm;
+mod isa;
+mod kernels;
+mod microkernel;
+mod one_liners;
+mod plan;
+mod problem;
+pub mod reference;
+mod strategy;
+mod view;
+mod window;
+mod workspace;
+
+pub use conv::{
+    Accuracy, Activation, Border, Borders, Choice, Conv, DEFAULT_WORKSPACE_LIMIT, Layout, Padding, PerAxis,
+};
+pub use convolver::Convolver;
+pub use element::{Element, ElementType};
+pub use error::{Declined, Error};
+pub use executor::{Executor, Serial};
+pub use explain::{Candidate, Explanation, Prediction};
+pub use isa::{CAP_VARIABLE, InstructionSet};
+pub use kernels::Kernel;
+pub use one_liners::{Mode, convolve, correlate, filter2d};
+pub use plan::{PackedKernel, Plan};
+pub use view::{View, ViewMut};
+pub use workspace::Workspace;
+
+/// The names of all strategies, in the order in which ties between them are decided.
+///
+/// ```
+/// assert_eq!(convolve::strategies(), ["direct", "gemm", "fft"]);
+/// ```
+pub fn strategies() -> Vec<&'static str> {
+    choose::strategy_names()
+}
+
+/// For the test that reads the emitted code; not part of the interface.
+#[doc(hidden)]
+pub mod inspect {
+    pub use crate::microkernel::{HotLoop, hot_loops};
+
+    /// How many vector registers micro-kernels plan with on an instruction set.
+    pub fn registers(isa: crate::InstructionSet) -> usize {
+        isa.registers()
+    }
+}

@@ -1,0 +1,315 @@
+//! The plan: geometry and strategy frozen, no kernel values. And the packed kernel that goes with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::choose;
+use crate::conv::Conv;
+use crate::element::Element;
+use crate::error::Error;
+use crate::executor::{Executor, Serial};
+use crate::explain::Explanation;
+use crate::problem::Problem;
+use crate::strategy::{Call, Packing, Prepared};
+use crate::view::{View, ViewMut};
+use crate::workspace::{ALIGNMENT, AlignedBuffer, Workspace, aligned};
+
+/// Below this much work, threads cost more than they bring.
+const SECONDS_WORTH_THREADS: f64 = 50e-6;
+
+/// A frozen choice for one problem: it holds no kernel values, is cheap to clone, and may be used by several
+/// threads at once, each with its own [`Workspace`].
+///
+/// ```
+/// use convolve::{Conv, View, ViewMut};
+/// let plan = Conv::d2([4, 4], [2, 2]).plan::<f32>()?;
+/// let packed = plan.pack(View::nchw(&[1.0, 0.0, 0.0, -1.0], [1, 1, 2, 2])?, None)?;
+/// let x: Vec<f32> = (0..16).map(|i| i as f32).collect();
+/// let mut y = [0.0; 9];
+/// plan.execute(&packed, View::plane(&x, [4, 4])?, ViewMut::plane(&mut y, [3, 3])?, &mut plan.workspace()?)?;
+/// assert_eq!(y, [-5.0; 9]);
+/// # Ok::<(), convolve::Error>(())
+/// ```
+pub struct Plan<T: Element> {
+    frozen: Arc<Frozen<T>>,
+}
+
+struct Frozen<T: Element> {
+    problem: Problem,
+    strategy: &'static str,
+    seconds: f64,
+    prepared: Box<dyn Prepared<T>>,
+}
+
+impl<T: Element> Clone for Plan<T> {
+    fn clone(&self) -> Self {
+        Plan { frozen: self.frozen.clone() }
+    }
+}
+
+impl<T: Element> core::fmt::Debug for Plan<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Plan({}, {})", self.frozen.problem.conv, self.frozen.strategy)
+    }
+}
+
+/// A kernel laid out for a plan, with its bias. Serves every plan whose packing is the same, whatever its input
+/// and batch sizes.
+#[derive(Debug)]
+pub struct PackedKernel<T> {
+    packing: Packing,
+    values: AlignedBuffer<T>,
+    scratch: AlignedBuffer<T>,
+    bias: Option<Vec<T>>,
+}
+
+impl<T: Element> Plan<T> {
+    pub(crate) fn new(conv: &Conv) -> Result<Self, Error> {
+        let problem = Problem::new(conv, T::TYPE)?;
+        let (strategy, estimate) = choose::choose::<T>(&problem)?;
+        let prepared = strategy.prepare(&problem, choose::Machine::get())?;
+        let frozen = Frozen { strategy: strategy.name(), seconds: estimate.seconds, prepared, problem };
+        Ok(Plan { frozen: Arc::new(frozen) })
+    }
+
+    /// The name of the strategy chosen.
+    pub fn strategy(&self) -> &'static str {
+        self.frozen.strategy
+    }
+
+    /// The name of the instruction set in use.
+    pub fn instruction_set(&self) -> &'static str {
+        self.frozen.problem.isa.name()
+    }
+
+    /// Batch, channels, rows and columns of the input.
+    pub fn input_shape(&self) -> [usize; 4] {
+        self.frozen.problem.input_shape()
+    }
+
+    /// Batch, channels, rows and columns of the output.
+    pub fn output_shape(&self) -> [usize; 4] {
+        self.frozen.problem.output_shape()
+    }
+
+    /// Output channels, input channels of a group, rows and columns of the kernel.
+    pub fn kernel_shape(&self) -> [usize; 4] {
+        self.frozen.problem.kernel_shape()
+    }
+
+    /// Multiply-adds that direct convolution would take, whatever the strategy.
+    pub fn multiply_adds(&self) -> f64 {
+        self.frozen.problem.multiply_adds()
+    }
+
+    /// The problem, the choice, and what every strategy answered.
+    pub fn explain(&self) -> Explanation {
+        Explanation::new::<T>(&self.frozen.problem, self.frozen.strategy, self.workspace_bytes())
+    }
+
+    /// Lays out `kernel` (output channel, input channel of the group, row, column) for this plan, with one bias
+    /// value per output channel.
+    pub fn pack(&self, kernel: View<'_, T>, bias: Option<&[T]>) -> Result<PackedKernel<T>, Error> {
+        self.check_kernel(&kernel, bias)?;
+        let packing = self.frozen.prepared.packing();
+        let mut packed = PackedKernel {
+            packing,
+            values: AlignedBuffer::zeroed(packing.len)?,
+            scratch: AlignedBuffer::zeroed(packing.scratch)?,
+            bias: bias.map(<[T]>::to_vec),
+        };
+        self.fill(&mut packed, kernel);
+        Ok(packed)
+    }
+
+    /// Replaces the values of a packed kernel without allocating. It must have the packing of this plan, and a
+    /// bias if and only if one is given.
+    pub fn pack_into(&self, packed: &mut PackedKernel<T>, kernel: View<'_, T>, bias: Option<&[T]>) -> Result<(), Error> {
+        self.check_kernel(&kernel, bias)?;
+        self.check_packing(packed)?;
+        match (&mut packed.bias, bias) {
+            (Some(old), Some(new)) => old.copy_from_slice(new),
+            (None, None) => {}
+            (old, new) => {
+                let count = |bias: Option<&[T]>| bias.map_or(0, <[T]>::len);
+                let (expected, got) = (count(old.as_deref()), count(new));
+                return Err(Error::Length { operand: "bias", expected, got });
+            }
+        }
+        self.fill(packed, kernel);
+        Ok(())
+    }
+
+    fn fill(&self, packed: &mut PackedKernel<T>, kernel: View<'_, T>) {
+        self.frozen.prepared.pack(kernel, packed.values.as_mut_slice(), packed.scratch.as_mut_slice());
+    }
+
+    /// Bytes of workspace for one thread. May change between versions of the crate.
+    pub fn workspace_bytes(&self) -> usize {
+        self.workspace_bytes_for(1)
+    }
+
+    /// Bytes of workspace for this many threads.
+    pub fn workspace_bytes_for(&self, threads: usize) -> usize {
+        match self.frozen.prepared.workspace() {
+            0 => 0,
+            each => each.saturating_mul(self.workers(threads)).saturating_add(ALIGNMENT),
+        }
+    }
+
+    /// A workspace for one thread.
+    pub fn workspace(&self) -> Result<Workspace, Error> {
+        Workspace::with_bytes(self.workspace_bytes())
+    }
+
+    /// Threads that can be put to use, at least one.
+    fn workers(&self, threads: usize) -> usize {
+        if self.frozen.seconds < SECONDS_WORTH_THREADS {
+            return 1;
+        }
+        threads.min(self.frozen.prepared.tasks()).max(1)
+    }
+
+    /// Computes on the calling thread. Allocates nothing; when it returns an error, nothing has been written.
+    pub fn execute(
+        &self,
+        packed: &PackedKernel<T>,
+        input: View<'_, T>,
+        output: ViewMut<'_, T>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        self.execute_in(packed, input, output, workspace.as_mut_slice())
+    }
+
+    /// As [`execute`](Plan::execute), in memory of the caller: [`workspace_bytes`](Plan::workspace_bytes) bytes
+    /// of any content and alignment.
+    pub fn execute_in(
+        &self,
+        packed: &PackedKernel<T>,
+        input: View<'_, T>,
+        mut output: ViewMut<'_, T>,
+        workspace: &mut [u8],
+    ) -> Result<(), Error> {
+        self.check_call(packed, &input, &output, workspace.len(), 1)?;
+        let call = Call::new(input, &mut output, packed.values.as_slice(), packed.bias.as_deref());
+        let prepared = &self.frozen.prepared;
+        let each = prepared.workspace();
+        let memory = if each == 0 { &mut [] } else { &mut aligned(workspace)[..each] };
+        for task in 0..prepared.tasks() {
+            prepared.run(&call, task, memory);
+        }
+        Ok(())
+    }
+
+    /// As [`execute`](Plan::execute), on the threads of `executor`. The result has the same bits for any number
+    /// of threads. Needs [`workspace_bytes_for`](Plan::workspace_bytes_for) that many; work of less than about
+    /// 50 microseconds stays on the calling thread.
+    pub fn execute_with(
+        &self,
+        executor: &(impl Executor + ?Sized),
+        packed: &PackedKernel<T>,
+        input: View<'_, T>,
+        mut output: ViewMut<'_, T>,
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        let workers = self.workers(executor.threads());
+        if workers == 1 {
+            return self.execute(packed, input, output, workspace);
+        }
+        self.check_call(packed, &input, &output, workspace.bytes(), workers)?;
+        let call = Call::new(input, &mut output, packed.values.as_slice(), packed.bias.as_deref());
+        let prepared = &self.frozen.prepared;
+        let slots = Slots::new(aligned(workspace.as_mut_slice()), prepared.workspace(), workers);
+        let (next, tasks) = (AtomicUsize::new(0), prepared.tasks());
+        let work = || {
+            let Some(memory) = slots.claim() else { return };
+            loop {
+                let task = next.fetch_add(1, Ordering::Relaxed);
+                if task >= tasks {
+                    return;
+                }
+                prepared.run(&call, task, memory);
+            }
+        };
+        executor.broadcast(&work);
+        // If the executor made fewer calls than workers, a slot is left, and this finishes what it left undone.
+        Serial.broadcast(&work);
+        Ok(())
+    }
+
+    fn check_kernel(&self, kernel: &View<'_, T>, bias: Option<&[T]>) -> Result<(), Error> {
+        let expected = self.kernel_shape();
+        if kernel.dims() != expected {
+            return Err(Error::Shape { operand: "kernel", expected, got: kernel.dims() });
+        }
+        match bias {
+            Some(bias) if bias.len() != expected[0] => {
+                Err(Error::Length { operand: "bias", expected: expected[0], got: bias.len() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_packing(&self, packed: &PackedKernel<T>) -> Result<(), Error> {
+        let packing = self.frozen.prepared.packing();
+        if packed.packing != packing {
+            return Err(packing_mismatch(&packing, &packed.packing));
+        }
+        Ok(())
+    }
+
+    fn check_call(
+        &self,
+        packed: &PackedKernel<T>,
+        input: &View<'_, T>,
+        output: &ViewMut<'_, T>,
+        workspace: usize,
+        threads: usize,
+    ) -> Result<(), Error> {
+        self.check_packing(packed)?;
+        if input.dims() != self.input_shape() {
+            return Err(Error::Shape { operand: "input", expected: self.input_shape(), got: input.dims() });
+        }
+        if output.dims() != self.output_shape() {
+            return Err(Error::Shape { operand: "output", expected: self.output_shape(), got: output.dims() });
+        }
+        let expected = self.workspace_bytes_for(threads);
+        if workspace < expected {
+            return Err(Error::WorkspaceTooSmall { expected, got: workspace });
+        }
+        Ok(())
+    }
+}
+
+#[cold]
+fn packing_mismatch(expected: &Packing, got: &Packing) -> Error {
+    Error::PackingMismatch { expected: expected.to_string(), got: got.to_string() }
+}
+
+/// A workspace cut into equal parts, each handed out once.
+struct Slots<'a> {
+    base: *mut u8,
+    each: usize,
+    count: usize,
+    claimed: AtomicUsize,
+    borrowed: core::marker::PhantomData<&'a mut [u8]>,
+}
+
+// SAFETY: `claim` hands out each part once, by an atomic counter.
+unsafe impl Sync for Slots<'_> {}
+
+impl<'a> Slots<'a> {
+    fn new(memory: &'a mut [u8], each: usize, count: usize) -> Self {
+        assert!(memory.len() >= each * count);
+        let base = memory.as_mut_ptr();
+        Slots { base, each, count, claimed: AtomicUsize::new(0), borrowed: core::marker::PhantomData }
+    }
+
+    fn claim(&self) -> Option<&'a mut [u8]> {
+        let slot = self.claimed.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: parts of different slots do not overlap and lie inside the memory borrowed for 'a; the counter
+        // gives each slot once.
+        (slot < self.count)
+            .then(|| unsafe { core::slice::from_raw_parts_mut(self.base.add(slot * self.each), self.each) })
+    }
+}

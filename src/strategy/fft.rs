@@ -1,0 +1,359 @@
+//! `fft`: products of spectra, on tiles or on the whole array.
+//!
+//! ```text
+//! for each tile of the output:
+//!     for each input channel:   X[c] = transform of the input under the tile, through the window
+//!     for each output channel:  y = transform back of sum over c of X[c] * conj(H[output][c])
+//!                               keep the outputs that no wrapped-around window touches
+//! ```
+//!
+//! This is overlap-save (Stockham 1966) in one and two dimensions; a tile may be the whole array. The kernel's
+//! spectra, conjugated for cross-correlation and scaled, are computed when packing. Channels add up in the frequency
+//! domain, so that each is transformed once. A dilated kernel is stuffed with zeros; strided outputs are picked from
+//! the dense ones. Tile sizes are the cheapest by the cost model among good sizes.
+//!
+//! It wins for large kernels. Errors are bounded by the norms of a tile and the kernel, and a NaN or infinity
+//! spreads over its tile (see `docs/accuracy.md`), so that it declines when componentwise accuracy is asked for.
+
+use num_complex::Complex;
+use rustfft::FftNum;
+
+use super::{Call, Estimate, Packing, Prepared, Strategy};
+use crate::choose::{Constants, Machine};
+use crate::conv::{Accuracy, Operation};
+use crate::element::Element;
+use crate::error::{Declined, Error};
+use crate::fft::{RealFft2d, good_size, good_sizes};
+use crate::microkernel::Finish;
+use crate::microkernel::spectrum::{FinishRow, SpectrumProduct};
+use crate::problem::{Axis, Problem};
+use crate::view::View;
+use crate::window::Extensions;
+use crate::workspace::{Booking, take};
+
+pub(crate) struct Fft;
+
+impl<T: Element + FftNum> Strategy<T> for Fft {
+    fn name(&self) -> &'static str {
+        "fft"
+    }
+
+    fn estimate(&self, problem: &Problem, _machine: &Machine) -> Result<Estimate, Declined> {
+        if problem.conv.accuracy == Accuracy::Componentwise {
+            return Err(Declined::Accuracy);
+        }
+        let (tiling, seconds) = Tiling::cheapest(problem)?;
+        Ok(Estimate { seconds, workspace: tiling.workspace(problem) })
+    }
+
+    fn prepare(&self, problem: &Problem, _machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
+        let declined = |reason| Error::Declined { strategy: "fft", reason };
+        let (tiling, _) = Tiling::cheapest(problem).map_err(declined)?;
+        // The planner's tables are about as large as the workspace; it would abort where they cannot be had.
+        let bytes = tiling.workspace(problem).saturating_mul(2);
+        Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory { bytes })?;
+        Ok(Box::new(FftPlan::<T> {
+            fft: RealFft2d::new(tiling.transform()),
+            tiling,
+            extensions: Extensions::new(problem.conv.borders),
+            finish: Finish::new(&problem.conv),
+            problem: problem.clone(),
+        }))
+    }
+}
+
+/// How one axis is cut into transforms.
+#[derive(Clone, Copy, Debug)]
+struct AxisTiling {
+    /// Length of a transform.
+    transform: usize,
+    /// Outputs kept of each.
+    outputs: usize,
+    tiles: usize,
+}
+
+impl AxisTiling {
+    /// With transforms of this length, if they are long enough for one output.
+    fn new(axis: &Axis, transform: usize) -> Option<Self> {
+        let outputs = transform.checked_sub(axis.extent)? / axis.stride + 1;
+        Some(AxisTiling { transform, outputs, tiles: axis.output.div_ceil(outputs) })
+    }
+
+    /// Every good length that makes sense: from one output to all of them.
+    fn candidates(axis: &Axis) -> impl Iterator<Item = AxisTiling> {
+        let axis = *axis;
+        let whole = (axis.output.max(1) - 1) * axis.stride + axis.extent;
+        let longest = good_size(whole).unwrap_or(usize::MAX);
+        let lengths = good_sizes().skip_while(move |&len| len < axis.extent).take_while(move |&len| len <= longest);
+        let single = (whole == 1).then_some(AxisTiling { transform: 1, outputs: 1, tiles: axis.output });
+        let several = if whole == 1 { None } else { Some(lengths) };
+        single.into_iter().chain(several.into_iter().flatten().filter_map(move |len| AxisTiling::new(&axis, len)))
+    }
+
+    /// Inputs under the outputs of a tile.
+    fn inputs(&self, axis: &Axis) -> usize {
+        (self.outputs.min(axis.output).max(1) - 1) * axis.stride + axis.extent
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Tiling {
+    rows: AxisTiling,
+    columns: AxisTiling,
+}
+
+impl Tiling {
+    /// The cheapest tiling that the workspace limit allows, with its predicted seconds.
+    fn cheapest(problem: &Problem) -> Result<(Self, f64), Declined> {
+        let limit = problem.conv.workspace_limit;
+        let (mut best, mut least_memory) = (None, usize::MAX);
+        for rows in AxisTiling::candidates(&problem.rows) {
+            for columns in AxisTiling::candidates(&problem.columns) {
+                let tiling = Tiling { rows, columns };
+                let memory = tiling.workspace(problem);
+                least_memory = least_memory.min(memory);
+                if memory > limit || tiling.packed_len(problem).is_none() {
+                    continue;
+                }
+                let seconds = tiling.seconds(problem);
+                if best.is_none_or(|(_, least)| seconds < least) {
+                    best = Some((tiling, seconds));
+                }
+            }
+        }
+        best.ok_or(Declined::Workspace { needed: least_memory, limit })
+    }
+
+    fn transform(&self) -> [usize; 2] {
+        [self.rows.transform, self.columns.transform]
+    }
+
+    /// Complex values of one spectrum; saturates.
+    fn spectrum_len(&self) -> usize {
+        self.rows.transform.saturating_mul(self.columns.transform / 2 + 1)
+    }
+
+    /// Real values of the packed kernel, if they can be addressed.
+    fn packed_len(&self, problem: &Problem) -> Option<usize> {
+        let spectra = problem.conv.channels_out.checked_mul(problem.group_in)?;
+        let len = spectra.checked_mul(self.spectrum_len())?.checked_mul(2)?;
+        (len <= isize::MAX as usize / problem.element.size()).then_some(len)
+    }
+
+    /// Complex values of transform scratch: an upper bound for good sizes, asserted where transforms are made.
+    fn scratch_len(&self) -> usize {
+        self.rows.transform.max(self.columns.transform).saturating_mul(2)
+    }
+
+    fn workspace(&self, problem: &Problem) -> usize {
+        let real = problem.element.size();
+        let spectra = problem.group_in.saturating_add(1).saturating_mul(self.spectrum_len());
+        let lines = if self.rows.transform > 1 { self.spectrum_len() } else { 0 };
+        let image = self.rows.transform.saturating_mul(self.columns.transform);
+        // In units of one real value, so that the element type does not matter here.
+        let complex = |len: usize| len.saturating_mul(2).saturating_mul(real);
+        Booking::new()
+            .add::<u8>(complex(spectra))
+            .add::<u8>(complex(lines))
+            .add::<u8>(complex(self.scratch_len()))
+            .add::<u8>(image.saturating_mul(real))
+            .bytes()
+    }
+
+    fn seconds(&self, problem: &Problem) -> f64 {
+        let [inputs, outputs] = [problem.group_in as f64, problem.group_out as f64];
+        let tiles = (problem.batch() * problem.groups()) as f64 * self.rows.tiles as f64 * self.columns.tiles as f64;
+        let used = self.rows.inputs(&problem.rows).min(self.rows.transform) as f64;
+        let kept = self.rows.inputs(&problem.rows).saturating_sub(problem.rows.extent - 1).max(1) as f64;
+        let fft = Constants::fft(problem, self.transform());
+        let forward = used * fft.along_row + fft.along_columns;
+        let backward = kept * fft.along_row + fft.along_columns;
+        let product = self.spectrum_len() as f64 * fft.product;
+        tiles * (fft.tile + inputs * forward + outputs * (inputs * product + backward))
+    }
+}
+
+struct FftPlan<T> {
+    problem: Problem,
+    extensions: Extensions<T>,
+    finish: Finish<T>,
+    tiling: Tiling,
+    fft: RealFft2d<T>,
+}
+
+/// Memory of one task.
+struct Buffers<'a, T> {
+    /// Spectra of the input channels of a group.
+    inputs: &'a mut [Complex<T>],
+    sums: &'a mut [Complex<T>],
+    lines: &'a mut [Complex<T>],
+    scratch: &'a mut [Complex<T>],
+    image: &'a mut [T],
+}
+
+/// A tile of the output of a group.
+struct Tile {
+    item: usize,
+    group: usize,
+    /// First output and their number, rows and columns.
+    first: [usize; 2],
+    outputs: [usize; 2],
+}
+
+impl<T: Element + FftNum> Prepared<T> for FftPlan<T> {
+    fn packing(&self) -> Packing {
+        let problem = &self.problem;
+        let [rows, columns] = self.tiling.transform();
+        Packing {
+            strategy: "fft",
+            kernel: problem.kernel_shape(),
+            groups: problem.groups(),
+            flipped: problem.conv.operation == Operation::Convolution,
+            tiles: [rows, columns, problem.rows.dilation, problem.columns.dilation],
+            len: self.tiling.packed_len(problem).unwrap_or(0),
+            scratch: rows * columns + 2 * (RealFft2d::<T>::lines_len([rows, columns]) + self.fft.scratch_len()),
+        }
+    }
+
+    fn pack(&self, kernel: View<'_, T>, packed: &mut [T], scratch: &mut [T]) {
+        let kernel = self.problem.oriented(kernel);
+        let [_, inputs, rows, columns] = kernel.dims();
+        let [row_step, column_step] = [self.problem.rows.dilation, self.problem.columns.dilation];
+        let [height, width] = self.tiling.transform();
+        let scale = <T as Element>::from_f64(1.0 / (height as f64 * width as f64));
+        let used = self.problem.rows.extent;
+        let (image, complex) = scratch.split_at_mut(height * width);
+        let (lines, complex) = as_complex_mut(complex).split_at_mut(RealFft2d::<T>::lines_len([height, width]));
+        for (i, spectrum) in packed.chunks_exact_mut(2 * self.fft.spectrum_len()).enumerate() {
+            image[..used * width].fill(T::default());
+            for row in 0..rows {
+                for column in 0..columns {
+                    let tap = kernel.get([i / inputs, i % inputs, row, column]).unwrap_or_default();
+                    image[row * row_step * width + column * column_step] = tap;
+                }
+            }
+            let spectrum = as_complex_mut(spectrum);
+            self.fft.forward(&mut image[..used * width], spectrum, lines, complex);
+            spectrum.iter_mut().for_each(|value| *value = value.conj() * scale);
+        }
+    }
+
+    fn tasks(&self) -> usize {
+        let problem = &self.problem;
+        problem.batch() * problem.groups() * self.tiling.rows.tiles * self.tiling.columns.tiles
+    }
+
+    fn workspace(&self) -> usize {
+        self.tiling.workspace(&self.problem)
+    }
+
+    fn run(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
+        let problem = &self.problem;
+        let tile = self.tile(task);
+        let buffers = &mut self.buffers(workspace);
+        let len = self.fft.spectrum_len();
+        for channel in 0..problem.group_in {
+            self.transform_input(call, &tile, channel, buffers);
+        }
+        for output in tile.group * problem.group_out..(tile.group + 1) * problem.group_out {
+            let kernel = &call.packed[output * problem.group_in * 2 * len..];
+            for channel in 0..problem.group_in {
+                let product = SpectrumProduct {
+                    sums: as_real_mut(buffers.sums),
+                    inputs: as_real(&buffers.inputs[channel * len..(channel + 1) * len]),
+                    kernel: &kernel[channel * 2 * len..(channel + 1) * 2 * len],
+                    is_first: channel == 0,
+                };
+                T::dispatch(problem.isa, product);
+            }
+            self.write_output(call, &tile, output, buffers);
+        }
+    }
+}
+
+impl<T: Element + FftNum> FftPlan<T> {
+    fn tile(&self, task: usize) -> Tile {
+        let (problem, Tiling { rows, columns }) = (&self.problem, &self.tiling);
+        let (task, x) = (task / columns.tiles, task % columns.tiles);
+        let (task, y) = (task / rows.tiles, task % rows.tiles);
+        let first = [y * rows.outputs, x * columns.outputs];
+        let outputs = [
+            rows.outputs.min(problem.rows.output - first[0]),
+            columns.outputs.min(problem.columns.output - first[1]),
+        ];
+        Tile { item: task / problem.groups(), group: task % problem.groups(), first, outputs }
+    }
+
+    fn buffers<'a>(&self, mut memory: &'a mut [u8]) -> Buffers<'a, T> {
+        let len = self.fft.spectrum_len();
+        debug_assert!(self.fft.scratch_len() <= self.tiling.scratch_len());
+        let [rows, columns] = self.tiling.transform();
+        let (inputs, sums) = take(&mut memory, (self.problem.group_in + 1) * len).split_at_mut(self.problem.group_in * len);
+        let lines = take(&mut memory, RealFft2d::<T>::lines_len([rows, columns]));
+        let scratch = take(&mut memory, self.tiling.scratch_len());
+        Buffers { inputs, sums, lines, scratch, image: take(&mut memory, rows * columns) }
+    }
+
+    /// Reads the input under a tile and transforms it.
+    fn transform_input(&self, call: &Call<'_, T>, tile: &Tile, channel: usize, buffers: &mut Buffers<'_, T>) {
+        let problem = &self.problem;
+        let width = self.tiling.columns.transform;
+        let under = |axis: &Axis, outputs: usize| (outputs - 1) * axis.stride + axis.extent;
+        let [rows, columns] = [under(&problem.rows, tile.outputs[0]), under(&problem.columns, tile.outputs[1])];
+        let plane = call.plane(problem, tile.item, tile.group * problem.group_in + channel, &self.extensions);
+        let (y, x) = (problem.rows.start(tile.first[0]), problem.columns.start(tile.first[1]));
+        let image = &mut buffers.image[..rows * width];
+        for (row, y) in image.chunks_exact_mut(width).zip(y..) {
+            let (inside, rest) = row.split_at_mut(columns);
+            plane.read(y, x, 1, inside);
+            rest.fill(T::default());
+        }
+        let len = self.fft.spectrum_len();
+        let spectrum = &mut buffers.inputs[channel * len..(channel + 1) * len];
+        self.fft.forward(image, spectrum, buffers.lines, buffers.scratch);
+    }
+
+    /// Transforms the sums back and writes the outputs of a tile.
+    fn write_output(&self, call: &Call<'_, T>, tile: &Tile, output: usize, buffers: &mut Buffers<'_, T>) {
+        let problem = &self.problem;
+        let width = self.tiling.columns.transform;
+        let [row_step, column_step] = [problem.rows.stride, problem.columns.stride];
+        let kept = (tile.outputs[0] - 1) * row_step + 1;
+        let image = &mut buffers.image[..kept * width];
+        self.fft.backward(buffers.sums, image, buffers.lines, buffers.scratch);
+        let strides = &call.output_strides;
+        for (r, row) in image.chunks_exact_mut(width).step_by(row_step).enumerate() {
+            if column_step > 1 {
+                (1..tile.outputs[1]).for_each(|i| row[i] = row[i * column_step]);
+            }
+            let offset = tile.item as isize * strides[0]
+                + output as isize * strides[1]
+                + (tile.first[0] + r) as isize * strides[2]
+                + tile.first[1] as isize * strides[3];
+            let finish = FinishRow {
+                sums: &row[..tile.outputs[1]],
+                bias: call.bias(output),
+                output: call.output.wrapping_offset(offset),
+                step: strides[3],
+                finish: self.finish,
+            };
+            // SAFETY: the outputs of the tile are in the output view, whose shape was checked.
+            T::dispatch(problem.isa, finish);
+        }
+    }
+}
+
+fn as_real<T>(values: &[Complex<T>]) -> &[T] {
+    // SAFETY: `Complex` is `repr(C)`: two values side by side.
+    unsafe { core::slice::from_raw_parts(values.as_ptr().cast(), 2 * values.len()) }
+}
+
+fn as_real_mut<T>(values: &mut [Complex<T>]) -> &mut [T] {
+    // SAFETY: as in `as_real`.
+    unsafe { core::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), 2 * values.len()) }
+}
+
+fn as_complex_mut<T>(values: &mut [T]) -> &mut [Complex<T>] {
+    // SAFETY: as in `as_real`; an odd value at the end is left out.
+    unsafe { core::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), values.len() / 2) }
+}

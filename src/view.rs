@@ -1,0 +1,250 @@
+//! Borrowed views of memory with four axes: batch, channel, row, column. A layout is nothing but strides.
+
+use core::ops::Range;
+
+use crate::error::Error;
+
+/// Where the elements of a view lie in their slice. Proven inside the slice when the view is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    pub(crate) dims: [usize; 4],
+    pub(crate) strides: [isize; 4],
+    /// Index of element (0, 0, 0, 0).
+    pub(crate) origin: usize,
+}
+
+/// Strides of a dense array whose axes, from the slowest to the fastest, are `order`.
+fn dense_strides(dims: [usize; 4], order: [usize; 4]) -> Option<[isize; 4]> {
+    let mut strides = [0; 4];
+    let mut step = 1usize;
+    for axis in order.into_iter().rev() {
+        strides[axis] = isize::try_from(step).ok()?;
+        step = step.checked_mul(dims[axis].max(1))?;
+    }
+    Some(strides)
+}
+
+impl Geometry {
+    fn dense(operand: &'static str, len: usize, dims: [usize; 4], order: [usize; 4]) -> Result<Self, Error> {
+        let count = dims.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim));
+        let strides = dense_strides(dims, order);
+        let (Some(count), Some(strides)) = (count, strides) else {
+            return Err(Error::TooLarge { quantity: operand });
+        };
+        if count != len {
+            return Err(Error::Length { operand, expected: count, got: len });
+        }
+        Ok(Geometry { dims, strides, origin: 0 })
+    }
+
+    fn strided(len: usize, origin: usize, dims: [usize; 4], strides: [isize; 4]) -> Result<Self, Error> {
+        let geometry = Geometry { dims, strides, origin };
+        if dims.contains(&0) || geometry.stays_inside(len).is_some() {
+            Ok(geometry)
+        } else {
+            Err(Error::OutOfBounds { dims, strides, offset: origin, len })
+        }
+    }
+
+    /// `Some` if the smallest and the largest index lie inside `0..len`.
+    fn stays_inside(&self, len: usize) -> Option<()> {
+        let (mut lowest, mut highest) = (self.origin as i128, self.origin as i128);
+        for (&dim, &stride) in self.dims.iter().zip(&self.strides) {
+            let reach = (dim as i128 - 1).checked_mul(stride as i128)?;
+            lowest = lowest.checked_add(reach.min(0))?;
+            highest = highest.checked_add(reach.max(0))?;
+        }
+        (lowest >= 0 && highest < len as i128).then_some(())
+    }
+
+    /// Sorted-stride test: from the smallest stride up, each must step over all that the smaller ones cover.
+    /// It refuses some layouts that do not overlap; every layout that nests passes.
+    fn indices_are_distinct(&self) -> bool {
+        if self.dims.contains(&0) {
+            return true;
+        }
+        let mut axes = [0, 1, 2, 3];
+        axes.sort_unstable_by_key(|&axis| self.strides[axis].unsigned_abs());
+        let mut covered = 1u128;
+        for axis in axes {
+            let stride = self.strides[axis].unsigned_abs() as u128;
+            if self.dims[axis] > 1 {
+                if stride < covered {
+                    return false;
+                }
+                covered += stride * (self.dims[axis] as u128 - 1);
+            }
+        }
+        true
+    }
+
+    /// Index of an element in the slice; inside it for every index inside the dims.
+    #[inline]
+    pub(crate) fn index(&self, at: [usize; 4]) -> usize {
+        (0..4).fold(self.origin, |index, axis| {
+            index.wrapping_add_signed((at[axis] as isize).wrapping_mul(self.strides[axis]))
+        })
+    }
+
+    fn cropped(mut self, axis: usize, range: Range<usize>) -> Result<Self, Error> {
+        if range.start > range.end || range.end > self.dims[axis] {
+            return Err(Error::Length { operand: "cropped axis", expected: self.dims[axis], got: range.end });
+        }
+        if range.start < self.dims[axis] {
+            self.origin = self.origin.wrapping_add_signed((range.start as isize).wrapping_mul(self.strides[axis]));
+        }
+        self.dims[axis] = range.end - range.start;
+        Ok(self)
+    }
+
+    fn reversed(mut self, axis: usize) -> Self {
+        if !self.dims.contains(&0) {
+            let last = (self.dims[axis] as isize - 1).wrapping_mul(self.strides[axis]);
+            self.origin = self.origin.wrapping_add_signed(last);
+        }
+        self.strides[axis] = self.strides[axis].wrapping_neg();
+        self
+    }
+}
+
+/// Memory order from the slowest to the fastest axis.
+const NCHW: [usize; 4] = [0, 1, 2, 3];
+const NHWC: [usize; 4] = [0, 2, 3, 1];
+
+macro_rules! view {
+    ($(#[$doc:meta])* $view:ident, $slice:ty, $operand:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $view<'a, T> {
+            pub(crate) data: $slice,
+            pub(crate) geometry: Geometry,
+        }
+
+        impl<'a, T> $view<'a, T> {
+            /// A dense array of shape `[batch, channel, row, column]`.
+            pub fn nchw(data: $slice, dims: [usize; 4]) -> Result<Self, Error> {
+                let geometry = Geometry::dense($operand, data.len(), dims, NCHW)?;
+                Ok(Self { data, geometry })
+            }
+
+            /// A dense array of shape `[batch, row, column, channel]`: given in the order of memory.
+            pub fn nhwc(data: $slice, [batch, rows, columns, channels]: [usize; 4]) -> Result<Self, Error> {
+                let geometry = Geometry::dense($operand, data.len(), [batch, channels, rows, columns], NHWC)?;
+                Ok(Self { data, geometry })
+            }
+
+            /// One image of one channel, shape `[row, column]`.
+            pub fn plane(data: $slice, [rows, columns]: [usize; 2]) -> Result<Self, Error> {
+                Self::nchw(data, [1, 1, rows, columns])
+            }
+
+            /// The whole slice as one signal.
+            pub fn signal(data: $slice) -> Self {
+                let geometry = Geometry { dims: [1, 1, 1, data.len()], strides: [0, 0, 0, 1], origin: 0 };
+                Self { data, geometry }
+            }
+
+            /// Any strides, in elements, negative ones included: element (b, c, y, x) is
+            /// `data[offset + b * strides[0] + c * strides[1] + y * strides[2] + x * strides[3]]`.
+            /// `dims` is `[batch, channel, row, column]`. The farthest elements are checked.
+            pub fn strided(
+                data: $slice, offset: usize, dims: [usize; 4], strides: [isize; 4],
+            ) -> Result<Self, Error> {
+                let geometry = Geometry::strided(data.len(), offset, dims, strides)?;
+                let check: fn(&Geometry) -> bool = $check;
+                if !check(&geometry) {
+                    return Err(Error::Overlap { dims, strides });
+                }
+                Ok(Self { data, geometry })
+            }
+
+            /// Only these rows.
+            pub fn rows(self, rows: Range<usize>) -> Result<Self, Error> {
+                let geometry = self.geometry.cropped(2, rows)?;
+                Ok(Self { data: self.data, geometry })
+            }
+
+            /// Only these columns.
+            pub fn columns(self, columns: Range<usize>) -> Result<Self, Error> {
+                let geometry = self.geometry.cropped(3, columns)?;
+                Ok(Self { data: self.data, geometry })
+            }
+
+            /// The rows in reverse order.
+            pub fn reverse_rows(self) -> Self {
+                Self { data: self.data, geometry: self.geometry.reversed(2) }
+            }
+
+            /// The columns in reverse order.
+            pub fn reverse_columns(self) -> Self {
+                Self { data: self.data, geometry: self.geometry.reversed(3) }
+            }
+
+            /// Sizes: batch, channel, row, column.
+            pub fn dims(&self) -> [usize; 4] {
+                self.geometry.dims
+            }
+
+            /// Distances in elements: batch, channel, row, column.
+            pub fn strides(&self) -> [isize; 4] {
+                self.geometry.strides
+            }
+        }
+    };
+}
+
+view! {
+    /// A borrowed view to read from: input or kernel. Axes are batch, channel, row, column; for a kernel
+    /// output channel, input channel of the group, row, column. Elements may be shared (stride 0).
+    ///
+    /// ```
+    /// use convolve::View;
+    /// let pixels: Vec<f32> = (0..12).map(|i| i as f32).collect();
+    /// let image = View::plane(&pixels, [3, 4])?;
+    /// let corner = image.rows(1..3)?.columns(2..4)?.reverse_columns();
+    /// assert_eq!(corner.dims(), [1, 1, 2, 2]);
+    /// assert_eq!(corner.get([0, 0, 0, 0]), Some(7.0));
+    /// assert!(View::plane(&pixels, [3, 5]).is_err());
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    View, &'a [T], "input or kernel", |_| true
+}
+
+view! {
+    /// A borrowed view to write to. No two of its indices may name the same element: strides must nest
+    /// (sorted by size, each steps over everything that the smaller ones cover), which is checked, and refuses
+    /// a few layouts that would not overlap.
+    ///
+    /// ```
+    /// use convolve::ViewMut;
+    /// let mut pixels = vec![0.0f32; 12];
+    /// // Three channels interleaved, then an overlapping layout.
+    /// assert!(ViewMut::nhwc(&mut pixels, [1, 2, 2, 3]).is_ok());
+    /// assert!(ViewMut::strided(&mut pixels, 0, [1, 1, 3, 4], [0, 0, 2, 1]).is_err());
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    ViewMut, &'a mut [T], "output", Geometry::indices_are_distinct
+}
+
+impl<T> Clone for View<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for View<'_, T> {}
+
+impl<T: Copy> View<'_, T> {
+    /// The element at (batch, channel, row, column), `None` outside.
+    pub fn get(&self, at: [usize; 4]) -> Option<T> {
+        let inside = at.iter().zip(&self.geometry.dims).all(|(index, dim)| index < dim);
+        inside.then(|| self.data[self.geometry.index(at)])
+    }
+}
+
+impl<'a, T> ViewMut<'a, T> {
+    /// The same elements to read.
+    pub fn as_view(&self) -> View<'_, T> {
+        View { data: self.data, geometry: self.geometry }
+    }
+}

@@ -1,0 +1,208 @@
+//! Reading the *logically padded* input: the only place that knows borders.
+//!
+//! GEMM packing, FFT tiles and the edges of the direct strategy all read through [`Plane::read`], so that every
+//! border works with every strategy and no inner loop has a branch for it.
+
+use crate::conv::{Border, Borders};
+use crate::element::Element;
+
+/// A border with its constant in the element type.
+#[derive(Clone, Copy, Debug)]
+enum Extension<T> {
+    Constant(T),
+    Replicate,
+    Symmetric,
+    Reflect101,
+    Wrap,
+}
+
+impl<T: Element> Extension<T> {
+    fn new(border: Border) -> Self {
+        match border {
+            Border::Zero => Extension::Constant(T::default()),
+            Border::Constant(value) => Extension::Constant(T::from_f64(value)),
+            Border::Replicate => Extension::Replicate,
+            Border::Symmetric => Extension::Symmetric,
+            Border::Reflect101 => Extension::Reflect101,
+            Border::Wrap => Extension::Wrap,
+        }
+    }
+
+    /// Where index `at`, outside `0..len`, takes its value from.
+    fn resolve(self, at: isize, len: usize) -> Source<T> {
+        let n = len as isize;
+        Source::Index(match self {
+            Extension::Constant(value) => return Source::Value(value),
+            Extension::Replicate => at.clamp(0, n - 1),
+            Extension::Symmetric => {
+                let phase = at.rem_euclid(2 * n);
+                phase.min(2 * n - 1 - phase)
+            }
+            Extension::Reflect101 if n == 1 => 0,
+            Extension::Reflect101 => {
+                let phase = at.rem_euclid(2 * n - 2);
+                phase.min(2 * n - 2 - phase)
+            }
+            Extension::Wrap => at.rem_euclid(n),
+        })
+    }
+}
+
+/// What stands at a place of the padded input.
+enum Source<T> {
+    Value(T),
+    Index(isize),
+}
+
+/// The borders of a problem in the element type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extensions<T> {
+    top: Extension<T>,
+    bottom: Extension<T>,
+    left: Extension<T>,
+    right: Extension<T>,
+}
+
+impl<T: Element> Extensions<T> {
+    pub(crate) fn new(borders: Borders) -> Self {
+        Extensions {
+            top: Extension::new(borders.top),
+            bottom: Extension::new(borders.bottom),
+            left: Extension::new(borders.left),
+            right: Extension::new(borders.right),
+        }
+    }
+}
+
+/// One channel of one item of the input, extended without end on all sides.
+#[derive(Clone, Copy)]
+pub(crate) struct Plane<'a, T> {
+    /// Element (0, 0).
+    base: *const T,
+    rows: usize,
+    columns: usize,
+    row_stride: isize,
+    column_stride: isize,
+    extensions: &'a Extensions<T>,
+}
+
+impl<'a, T: Element> Plane<'a, T> {
+    /// # Safety
+    /// `base + y * row_stride + x * column_stride` is readable for all `y < rows`, `x < columns` while the plane
+    /// lives.
+    pub(crate) unsafe fn new(
+        base: *const T,
+        [rows, columns]: [usize; 2],
+        [row_stride, column_stride]: [isize; 2],
+        extensions: &'a Extensions<T>,
+    ) -> Self {
+        Plane { base, rows, columns, row_stride, column_stride, extensions }
+    }
+
+    /// `out[i] = padded(y, x + i * step)`.
+    pub(crate) fn read(&self, y: isize, x: isize, step: usize, out: &mut [T]) {
+        let row = if (0..self.rows as isize).contains(&y) {
+            y
+        } else {
+            let extension = if y < 0 { self.extensions.top } else { self.extensions.bottom };
+            match extension.resolve(y, self.rows) {
+                Source::Value(value) => return out.fill(value),
+                Source::Index(row) => row,
+            }
+        };
+        // SAFETY: `row` is inside the plane: tested above, or resolved to it by a border that is not constant,
+        // which `Problem` admits only where the axis has elements. Rows of the plane are readable.
+        let base = unsafe { self.base.offset(row * self.row_stride) };
+        if x >= 0 && x as usize + out.len().saturating_sub(1) * step < self.columns {
+            // SAFETY: the first and the last column are inside the plane.
+            return unsafe { self.read_inside(base.offset(x * self.column_stride), step, out) };
+        }
+        self.read_across_ends(base, x, step, out);
+    }
+
+    /// The general case of [`read`](Plane::read), in the row that starts at `base`.
+    fn read_across_ends(&self, base: *const T, x: isize, step: usize, out: &mut [T]) {
+        // Columns inside: from the first i with x + i * step >= 0 to the last with x + i * step < columns.
+        let first = if x < 0 { x.unsigned_abs().div_ceil(step).min(out.len()) } else { 0 };
+        let reach = (self.columns as isize - x).max(0) as usize;
+        let last = reach.div_ceil(step).clamp(first, out.len());
+        let (outside_left, rest) = out.split_at_mut(first);
+        let (inside, outside_right) = rest.split_at_mut(last - first);
+        let at = |i: usize| x + (i * step) as isize;
+        if !inside.is_empty() {
+            // SAFETY: columns at(first) to at(last - 1) are inside the plane by the choice of both.
+            unsafe { self.read_inside(base.offset(at(first) * self.column_stride), step, inside) };
+        }
+        self.read_outside(base, self.extensions.left, x, step, outside_left);
+        self.read_outside(base, self.extensions.right, at(last), step, outside_right);
+    }
+
+    /// # Safety
+    /// `from + i * step` columns are readable for all `i < out.len()`.
+    unsafe fn read_inside(&self, from: *const T, step: usize, out: &mut [T]) {
+        let stride = self.column_stride * step as isize;
+        if stride == 1 {
+            // SAFETY: the caller vouches for the source; `out` is borrowed mutably, so the two do not overlap.
+            unsafe { core::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), out.len()) };
+        } else {
+            for (i, value) in out.iter_mut().enumerate() {
+                // SAFETY: vouched for by the caller.
+                *value = unsafe { *from.offset(i as isize * stride) };
+            }
+        }
+    }
+
+    /// `out[i]` from the border `extension` of the row that starts at `row`.
+    fn read_outside(&self, row: *const T, extension: Extension<T>, x: isize, step: usize, out: &mut [T]) {
+        if let Extension::Constant(value) = extension {
+            return out.fill(value);
+        }
+        for (i, value) in out.iter_mut().enumerate() {
+            if let Source::Index(column) = extension.resolve(x + (i * step) as isize, self.columns) {
+                // SAFETY: a border that is not constant resolves to a column of the plane; see `read` for the row.
+                *value = unsafe { *row.offset(column * self.column_stride) };
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_row(border: Border, data: &[f32], x: isize, step: usize, count: usize) -> Vec<f32> {
+        let extensions = Extensions::new(Borders::all(border));
+        // SAFETY: one row of `data.len()` columns.
+        let plane = unsafe { Plane::new(data.as_ptr(), [1, data.len()], [0, 1], &extensions) };
+        let mut out = vec![f32::NAN; count];
+        plane.read(0, x, step, &mut out);
+        out
+    }
+
+    #[test]
+    fn borders_extend_as_drawn() {
+        let abcd = [1.0, 2.0, 3.0, 4.0];
+        let drawn = [
+            (Border::Zero, [0., 0., 0., 1., 2., 3., 4., 0., 0., 0.]),
+            (Border::Constant(9.0), [9., 9., 9., 1., 2., 3., 4., 9., 9., 9.]),
+            (Border::Replicate, [1., 1., 1., 1., 2., 3., 4., 4., 4., 4.]),
+            (Border::Symmetric, [3., 2., 1., 1., 2., 3., 4., 4., 3., 2.]),
+            (Border::Reflect101, [4., 3., 2., 1., 2., 3., 4., 3., 2., 1.]),
+            (Border::Wrap, [2., 3., 4., 1., 2., 3., 4., 1., 2., 3.]),
+        ];
+        for (border, expected) in drawn {
+            assert_eq!(read_row(border, &abcd, -3, 1, 10), expected, "{border:?}");
+        }
+    }
+
+    #[test]
+    fn borders_repeat_far_outside_and_with_steps() {
+        let ab = [1.0, 2.0];
+        assert_eq!(read_row(Border::Symmetric, &ab, -6, 1, 8), [2., 1., 1., 2., 2., 1., 1., 2.]);
+        assert_eq!(read_row(Border::Reflect101, &ab, -5, 3, 4), [2., 1., 2., 1.]);
+        assert_eq!(read_row(Border::Wrap, &ab, 7, 2, 3), [2., 2., 2.]);
+        assert_eq!(read_row(Border::Reflect101, &[5.0], -2, 1, 5), [5.; 5]);
+        assert_eq!(read_row(Border::Zero, &[], -2, 1, 3), [0.; 3]);
+        assert_eq!(read_row(Border::Zero, &[1., 2., 3., 4., 5.], -3, 2, 6), [0., 0., 2., 4., 0., 0.]);
+    }
+}
