@@ -200,7 +200,11 @@ impl fmt::Display for Error {
                  {channels_out} output channels"
             ),
             Error::TooLarge { quantity } => {
-                write!(f, "{quantity} exceeds {} bytes of address space, make the problem smaller", isize::MAX)
+                write!(
+                    f,
+                    "{quantity} exceeds {} bytes of address space, make the problem smaller",
+                    isize::MAX
+                )
             }
             Error::KernelExceedsInput { axis, kernel_extent, padded_input } => write!(
                 f,
@@ -240,10 +244,17 @@ impl fmt::Display for Error {
             }
             Error::Declined { strategy, reason } => write!(f, "strategy `{strategy}` declines: {reason}"),
             Error::InstructionSetUnavailable { got, available } => {
-                write!(f, "instruction set `{got}` is not available here, expected one of {}", available.join(", "))
+                write!(
+                    f,
+                    "instruction set `{got}` is not available here, expected one of {}",
+                    available.join(", ")
+                )
             }
             Error::PackingMismatch { expected, got } => {
-                write!(f, "the kernel was packed as [{got}], this plan needs [{expected}]: pack it with this plan")
+                write!(
+                    f,
+                    "the kernel was packed as [{got}], this plan needs [{expected}]: pack it with this plan"
+                )
             }
             Error::ElementType { expected, got } => {
                 write!(f, "the request is for {expected}, it was planned for {got}")

@@ -124,7 +124,8 @@ pub fn filter2d<T: Element>(
         left: tap_columns / 2,
         right: tap_columns.saturating_sub(1) - tap_columns.saturating_sub(1).min(tap_columns / 2),
     };
-    let conv = Conv::d2([rows, columns], [tap_rows, tap_columns]).batch(channels).padding(padding).border(border);
+    let conv =
+        Conv::d2([rows, columns], [tap_rows, tap_columns]).batch(channels).padding(padding).border(border);
     let conv = if channels > 1 { conv.layout(crate::conv::Layout::Nhwc) } else { conv };
     let mut output = zeros(expected)?;
     let input = View::strided(image, 0, dims, strides)?;

@@ -124,7 +124,12 @@ impl<T: Element> Plan<T> {
 
     /// Replaces the values of a packed kernel without allocating. It must have the packing of this plan, and a
     /// bias if and only if one is given.
-    pub fn pack_into(&self, packed: &mut PackedKernel<T>, kernel: View<'_, T>, bias: Option<&[T]>) -> Result<(), Error> {
+    pub fn pack_into(
+        &self,
+        packed: &mut PackedKernel<T>,
+        kernel: View<'_, T>,
+        bias: Option<&[T]>,
+    ) -> Result<(), Error> {
         self.check_kernel(&kernel, bias)?;
         self.check_packing(packed)?;
         match (&mut packed.bias, bias) {
@@ -271,7 +276,11 @@ impl<T: Element> Plan<T> {
             return Err(Error::Shape { operand: "input", expected: self.input_shape(), got: input.dims() });
         }
         if output.dims() != self.output_shape() {
-            return Err(Error::Shape { operand: "output", expected: self.output_shape(), got: output.dims() });
+            return Err(Error::Shape {
+                operand: "output",
+                expected: self.output_shape(),
+                got: output.dims(),
+            });
         }
         let expected = self.workspace_bytes_for(threads);
         if workspace < expected {

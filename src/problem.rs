@@ -193,7 +193,8 @@ fn axis(conv: &Conv, index: usize) -> Result<Axis, Error> {
         Padding::Explicit { top, bottom, left, right } => [[top, bottom], [left, right]][index],
         Padding::Same | Padding::SameLower => {
             let reach = same.saturating_sub(1).checked_mul(stride).and_then(|last| last.checked_add(extent));
-            let total = if same == 0 { 0 } else { reach.ok_or_else(|| too_large.clone())?.saturating_sub(input) };
+            let total =
+                if same == 0 { 0 } else { reach.ok_or_else(|| too_large.clone())?.saturating_sub(input) };
             let (less, more) = (total / 2, total - total / 2);
             if conv.padding == Padding::Same { [less, more] } else { [more, less] }
         }

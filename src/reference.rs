@@ -114,7 +114,8 @@ fn output<T: Element>(
             for l in 0..problem.columns.taps {
                 let y = coordinate(&problem.rows, row, k);
                 let x = coordinate(&problem.columns, column, l);
-                let tap = if flipped { [problem.rows.taps - 1 - k, problem.columns.taps - 1 - l] } else { [k, l] };
+                let tap =
+                    if flipped { [problem.rows.taps - 1 - k, problem.columns.taps - 1 - l] } else { [k, l] };
                 let h = kernel.get([channel, c, tap[0], tap[1]]).map_or(0.0, T::to_f64);
                 add(extended(problem, input, [item, first_input + c], y, x), h);
             }
@@ -223,7 +224,8 @@ impl Accumulator for DoubleDouble {
         let error = (self.high - (sum - shadow)) + (product - shadow);
         let low = self.low + error + product_error;
         // Without the finite case, an infinite sum would leave a NaN behind.
-        (self.high, self.low) = if sum.is_finite() { (sum + low, low - ((sum + low) - sum)) } else { (sum, 0.0) };
+        (self.high, self.low) =
+            if sum.is_finite() { (sum + low, low - ((sum + low) - sum)) } else { (sum, 0.0) };
     }
 
     fn value(&self) -> [f64; 2] {

@@ -91,7 +91,8 @@ impl Geometry {
             return Err(Error::Length { operand: "cropped axis", expected: self.dims[axis], got: range.end });
         }
         if range.start < self.dims[axis] {
-            self.origin = self.origin.wrapping_add_signed((range.start as isize).wrapping_mul(self.strides[axis]));
+            self.origin =
+                self.origin.wrapping_add_signed((range.start as isize).wrapping_mul(self.strides[axis]));
         }
         self.dims[axis] = range.end - range.start;
         Ok(self)

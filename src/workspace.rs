@@ -85,7 +85,8 @@ impl Booking {
 
     /// Room for `count` values of type `U`, as [`take`] will cut it.
     pub(crate) fn add<U>(self, count: usize) -> Self {
-        let bytes = count.checked_mul(size_of::<U>()).and_then(|bytes| bytes.checked_next_multiple_of(ALIGNMENT));
+        let bytes =
+            count.checked_mul(size_of::<U>()).and_then(|bytes| bytes.checked_next_multiple_of(ALIGNMENT));
         Booking(self.0.zip(bytes).and_then(|(sum, bytes)| sum.checked_add(bytes)))
     }
 

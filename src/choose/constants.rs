@@ -69,7 +69,8 @@ impl Constants {
         let tile_rows = (rows.output as f64 / 4.0).ceil();
         let lines = (problem.batch() * problem.groups()) as f64 * tile_rows;
         let copied = if columns.stride != 1 || problem.conv.input_layout == Layout::Nhwc {
-            let value = if problem.conv.input_layout == Layout::Nhwc { Self::GATHER } else { 2.0 * Self::COPY };
+            let value =
+                if problem.conv.input_layout == Layout::Nhwc { Self::GATHER } else { 2.0 * Self::COPY };
             width * columns.stride as f64 * value
         } else {
             2.0 * lanes.max(columns.extent as f64).min(width) * Self::COPY
@@ -103,8 +104,10 @@ impl Constants {
             Self::COPY
         };
         let run = (problem.columns.output as f64).min(2.0 * lanes);
-        let in_place = is_pointwise && problem.conv.output_layout == Layout::Nchw && problem.columns.stride == 1;
-        let packing = if in_place { 0.0 } else { groups * depth * pixels * (value + Self::READ / run.max(1.0)) };
+        let in_place =
+            is_pointwise && problem.conv.output_layout == Layout::Nchw && problem.columns.stride == 1;
+        let packing =
+            if in_place { 0.0 } else { groups * depth * pixels * (value + Self::READ / run.max(1.0)) };
         let calls = groups * (pixels / (2.0 * lanes)).ceil() * (channels / 14.0).ceil() * Self::TILE;
         (compute.max(Self::memory(problem)) + packing + calls + Self::TASK) / Self::CLOCK
     }

@@ -3,8 +3,8 @@
 mod constants;
 mod machine;
 
-pub(crate) use machine::Machine;
 pub(crate) use constants::Constants;
+pub(crate) use machine::Machine;
 
 use crate::conv::Choice;
 use crate::element::Element;

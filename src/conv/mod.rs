@@ -3,10 +3,10 @@
 mod options;
 mod problem_string;
 
+pub(crate) use options::Operation;
 pub use options::{
     Accuracy, Activation, Border, Borders, Choice, DEFAULT_WORKSPACE_LIMIT, Layout, Padding, PerAxis,
 };
-pub(crate) use options::Operation;
 
 use crate::convolver::Convolver;
 use crate::element::{Element, ElementType};
@@ -224,7 +224,11 @@ impl Conv {
 
     /// Plans, and packs `kernel` (output channel, input channel of the group, row, column) and `bias` (one value
     /// per output channel): all that is slow or allocates happens here.
-    pub fn with_kernel<T: Element>(&self, kernel: View<'_, T>, bias: Option<&[T]>) -> Result<Convolver<T>, Error> {
+    pub fn with_kernel<T: Element>(
+        &self,
+        kernel: View<'_, T>,
+        bias: Option<&[T]>,
+    ) -> Result<Convolver<T>, Error> {
         Convolver::new(self.plan()?, kernel, bias)
     }
 }

@@ -6,10 +6,10 @@
 use core::fmt::{self, Display, Write};
 use core::str::FromStr;
 
+use super::Conv;
 use super::options::{
     Accuracy, Activation, Border, Borders, Choice, DEFAULT_WORKSPACE_LIMIT, Layout, Operation, Padding,
 };
-use super::Conv;
 use crate::element::ElementType;
 use crate::error::Error;
 
@@ -156,10 +156,13 @@ impl FromStr for Conv {
         }
         let pairs = pairs(words)?;
         let find = |key: &str| pairs.iter().find(|(k, _)| *k == key).map(|(_, value)| *value);
-        let input = axes(find("in").ok_or_else(|| unreadable(text, "a word `in=columns` or `in=rowsxcolumns`"))?)?;
+        let input =
+            axes(find("in").ok_or_else(|| unreadable(text, "a word `in=columns` or `in=rowsxcolumns`"))?)?;
         let dimensions = input.len();
         let both = |axes: Vec<usize>| if axes.len() == 2 { [axes[0], axes[1]] } else { [1, axes[0]] };
-        let kernel = axes(find("kernel").ok_or_else(|| unreadable(text, "a word `kernel=` with as many axes as `in=`"))?)?;
+        let kernel = axes(
+            find("kernel").ok_or_else(|| unreadable(text, "a word `kernel=` with as many axes as `in=`"))?,
+        )?;
         if kernel.len() != dimensions {
             return Err(unreadable(find("kernel").unwrap_or(""), "as many kernel axes as `in=` has"));
         }
@@ -184,7 +187,8 @@ impl Conv {
             "in" | "kernel" => {}
             "batch" => self.batch = number(value)?,
             "channels" => {
-                let (input, output) = value.split_once(':').ok_or_else(|| unreadable(value, "`input:output`"))?;
+                let (input, output) =
+                    value.split_once(':').ok_or_else(|| unreadable(value, "`input:output`"))?;
                 (self.channels_in, self.channels_out) = (number(input)?, number(output)?);
             }
             "groups" => self.groups = number(value)?,
@@ -287,7 +291,10 @@ fn border(value: &str) -> Result<Border, Error> {
         _ => match value.split_once(':') {
             Some(("constant", constant)) => Border::Constant(real(constant)?),
             _ => {
-                return Err(unreadable(value, "zero, constant:VALUE, replicate, symmetric, reflect101 or wrap"));
+                return Err(unreadable(
+                    value,
+                    "zero, constant:VALUE, replicate, symmetric, reflect101 or wrap",
+                ));
             }
         },
     })

@@ -208,7 +208,8 @@ mod tests {
         let fft = RealFft2d::<f32>::new([8, 4]);
         let mut scratch = vec![Complex::default(); fft.scratch_len()];
         let mut lines = vec![Complex::default(); RealFft2d::<f32>::lines_len([8, 4])];
-        let [mut short, mut full] = [(); 2].map(|()| vec![Complex::new(f32::NAN, f32::NAN); fft.spectrum_len()]);
+        let [mut short, mut full] =
+            [(); 2].map(|()| vec![Complex::new(f32::NAN, f32::NAN); fft.spectrum_len()]);
         let image: Vec<f32> = (0..12).map(|i| i as f32).collect();
         fft.forward(&mut image.clone(), &mut short, &mut lines, &mut scratch);
         let mut padded = image.clone();
@@ -217,6 +218,9 @@ mod tests {
         assert_eq!(short, full);
         let mut front = vec![0.0; 8];
         fft.backward(&mut short, &mut front, &mut lines, &mut scratch);
-        front.iter().zip(&image).for_each(|(value, expected)| assert!((value / 32.0 - expected).abs() < 1e-5));
+        front
+            .iter()
+            .zip(&image)
+            .for_each(|(value, expected)| assert!((value / 32.0 - expected).abs() < 1e-5));
     }
 }

@@ -1,8 +1,8 @@
 //! How matrices are cut, from the cache sizes.
 
 use crate::choose::Machine;
-use crate::isa::InstructionSet;
 use crate::element::ElementType;
+use crate::isa::InstructionSet;
 use crate::microkernel::gemm_tile::{VECTORS, max_rows};
 
 /// Sizes of blocks and panels.

@@ -67,7 +67,11 @@ mod tests {
         for count in 0..100 {
             let panels: Vec<_> = row_panels(count, 14).collect();
             assert_eq!(panels.iter().map(|panel| panel.len()).sum::<usize>(), count);
-            assert!(panels.windows(2).all(|pair| pair[0].end == pair[1].start && pair[0].len() - pair[1].len() <= 1));
+            assert!(
+                panels
+                    .windows(2)
+                    .all(|pair| pair[0].end == pair[1].start && pair[0].len() - pair[1].len() <= 1)
+            );
             assert!(panels.iter().all(|panel| (1..=14).contains(&panel.len())));
         }
     }

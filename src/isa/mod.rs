@@ -87,7 +87,7 @@ macro_rules! x86_token {
     ($token:ident, $name:literal, registers: $registers:literal, features: [$($feature:tt),+]) => {
         /// Proof that the machine has the features of this instruction set.
         #[derive(Clone, Copy)]
-        pub struct $token(());
+        pub(crate) struct $token(());
 
         // SAFETY: `detect` tests exactly the features that `run` enables: both expand the same list.
         unsafe impl $crate::isa::Isa for $token {
@@ -181,8 +181,9 @@ macro_rules! instruction_sets {
                 match isa.0 { $($(#[$attribute])* Token::$token(token) => token.run(kernel)),+ }
             }
 
+            #[inline(never)]
             fn strategies() -> &'static [&'static dyn Strategy<Self>] {
-                crate::strategy::$element
+                crate::strategy::$type
             }
         }
     };

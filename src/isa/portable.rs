@@ -7,7 +7,7 @@ use crate::element::Element;
 
 /// Needs no proof: `wide` uses what the build target has.
 #[derive(Clone, Copy)]
-pub struct Portable(());
+pub(crate) struct Portable(());
 
 // SAFETY: `run` enables no features.
 unsafe impl Isa for Portable {

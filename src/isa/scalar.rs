@@ -6,7 +6,7 @@ use crate::element::Element;
 
 /// Needs no proof.
 #[derive(Clone, Copy)]
-pub struct Scalar(());
+pub(crate) struct Scalar(());
 
 // SAFETY: `run` enables no features.
 unsafe impl Isa for Scalar {

@@ -1,13 +1,15 @@
 //! The way of a sum to the output: y = activation(sum + bias + accumulate * y_old).
 
+use core::mem::MaybeUninit;
+
 use crate::conv::Conv;
 use crate::element::Element;
 use crate::isa::Lanes;
 
-/// No instruction set has more lanes.
-const MAX_LANES: usize = 16;
+/// No tile has more values: 14 rows of two vectors of 16.
+const MAX_TILE: usize = 14 * 2 * 16;
 
-/// What happens to a sum when it is written. The bias is in the sum already.
+/// What happens to sums besides the bias, which they start with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Finish<T> {
     /// Factor of the old output; with 0 it is not read.
@@ -36,57 +38,146 @@ impl<T: Element> Finish<T> {
         }
     }
 
-    /// Writes the first `count` lanes of `sum` to `to`, `to + step`, ...
-    ///
-    /// # Safety
-    /// These places are valid for reading and writing; `count <= LANES`.
+    /// Whether the old output is read.
     #[inline(always)]
-    pub(crate) unsafe fn write<I: Lanes<T>>(&self, isa: I, sum: I::Vector, to: *mut T, step: isize, count: usize) {
-        // SAFETY (each branch): reads and writes `count` places, which the caller vouches for.
-        unsafe {
-            if step == 1 && count == I::LANES {
-                let result = self.apply(isa, sum, || isa.load(to));
-                isa.store(to, result);
-            } else if step == 1 {
-                let result = self.apply(isa, sum, || isa.load_part(to, count));
-                isa.store_part(to, result, count);
-            } else {
-                self.scatter(isa, sum, to, step, count);
-            }
-        }
+    pub(crate) fn accumulates(&self) -> bool {
+        self.accumulate != T::default()
     }
 
-    #[inline(always)]
-    fn apply<I: Lanes<T>>(&self, isa: I, sum: I::Vector, old: impl FnOnce() -> I::Vector) -> I::Vector {
-        let total = if self.accumulate == T::default() {
-            sum
-        } else {
-            isa.mul_add(isa.splat(self.accumulate), old(), sum)
-        };
-        isa.at_most(isa.at_least(total, isa.splat(self.low)), isa.splat(self.high))
-    }
-
-    /// Writes with a step other than one, lane by lane.
+    /// Adds the old output to sums that hold the bias; `rows` of them start at `to`, `row_step` apart.
     ///
     /// # Safety
-    /// As for `write`.
+    /// `to + r * row_step` is readable for `VECTORS` vectors for all `r < ROWS`.
     #[inline(always)]
-    unsafe fn scatter<I: Lanes<T>>(&self, isa: I, sum: I::Vector, to: *mut T, step: isize, count: usize) {
-        const { assert!(I::LANES <= MAX_LANES) };
-        let mut lanes = [T::default(); MAX_LANES];
-        if self.accumulate != T::default() {
-            for (i, lane) in lanes.iter_mut().enumerate().take(count) {
+    pub(crate) unsafe fn add_old<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
+        &self,
+        isa: I,
+        sums: &mut [[I::Vector; VECTORS]; ROWS],
+        to: *const T,
+        row_step: isize,
+    ) {
+        let factor = isa.splat(self.accumulate);
+        for (r, sums) in sums.iter_mut().enumerate() {
+            for (v, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: vouched for by the caller.
-                *lane = unsafe { *to.offset(i as isize * step) };
+                let old = unsafe { isa.load(to.offset(r as isize * row_step).add(v * I::LANES)) };
+                *sum = isa.mul_add(factor, old, *sum);
             }
         }
-        // SAFETY: the array has room for the lanes of every instruction set.
-        let result = self.apply(isa, sum, || unsafe { isa.load(lanes.as_ptr()) });
-        // SAFETY: as above.
-        unsafe { isa.store(lanes.as_mut_ptr(), result) };
-        for (i, &lane) in lanes.iter().enumerate().take(count) {
-            // SAFETY: vouched for by the caller.
-            unsafe { *to.offset(i as isize * step) = lane };
+    }
+
+    /// Applies the activation and writes a tile of whole vectors.
+    ///
+    /// # Safety
+    /// `to + r * row_step` is writable for `VECTORS` vectors for all `r < ROWS`.
+    #[inline(always)]
+    pub(crate) unsafe fn write<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
+        &self,
+        isa: I,
+        sums: &[[I::Vector; VECTORS]; ROWS],
+        to: *mut T,
+        row_step: isize,
+    ) {
+        let (low, high) = (isa.splat(self.low), isa.splat(self.high));
+        for (r, sums) in sums.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                let result = isa.at_most(isa.at_least(sum, low), high);
+                // SAFETY: vouched for by the caller.
+                unsafe { isa.store(to.offset(r as isize * row_step).add(v * I::LANES), result) };
+            }
         }
+    }
+}
+
+/// A place of the output that a tile covers.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<T> {
+    pub(crate) first: *mut T,
+    pub(crate) row_step: isize,
+    pub(crate) step: isize,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+}
+
+/// Where a tile writes whole vectors: the output itself where that is possible, else a buffer in its stead. So tiles
+/// need no code for their tails, nor for columns that are not neighbours.
+pub(crate) struct Staging<T> {
+    buffer: [MaybeUninit<T>; MAX_TILE],
+}
+
+impl<T: Element> Staging<T> {
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Staging { buffer: [const { MaybeUninit::uninit() }; MAX_TILE] }
+    }
+
+    /// The place to compute `target` at, in rows of `width` values, and the distance of its rows. With `reads_old`,
+    /// it holds the old output.
+    ///
+    /// # Safety
+    /// The target is readable and writable; `rows * width <= MAX_TILE` and `columns <= width`.
+    #[inline(always)]
+    pub(crate) unsafe fn begin(&mut self, target: &Target<T>, width: usize, reads_old: bool) -> (*mut T, isize) {
+        if Self::is_direct(target, width) {
+            return (target.first, target.row_step);
+        }
+        debug_assert!(target.rows * width <= MAX_TILE && target.columns <= width);
+        if reads_old {
+            // SAFETY: vouched for by the caller.
+            unsafe { self.gather(target, width) };
+        }
+        (self.buffer.as_mut_ptr().cast(), width as isize)
+    }
+
+    /// Moves what was computed to its target.
+    ///
+    /// # Safety
+    /// As for `begin`, which was called with the same arguments; the tile has been written.
+    #[inline(always)]
+    pub(crate) unsafe fn end(&mut self, target: &Target<T>, width: usize) {
+        if !Self::is_direct(target, width) {
+            // SAFETY: vouched for by the caller.
+            unsafe { self.scatter(target, width) };
+        }
+    }
+
+    /// # Safety
+    /// As for `begin`.
+    #[inline(never)]
+    unsafe fn gather(&mut self, target: &Target<T>, width: usize) {
+        self.buffer.fill(MaybeUninit::new(T::default()));
+        for r in 0..target.rows {
+            for c in 0..target.columns {
+                // SAFETY: a place of the target.
+                self.buffer[r * width + c] = MaybeUninit::new(unsafe { *target.at(r, c) });
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for `end`.
+    #[inline(never)]
+    unsafe fn scatter(&self, target: &Target<T>, width: usize) {
+        for r in 0..target.rows {
+            for c in 0..target.columns {
+                // SAFETY: a place of the target; the tile wrote this place of the buffer.
+                unsafe { *target.at(r, c) = self.buffer[r * width + c].assume_init() };
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn is_direct(target: &Target<T>, width: usize) -> bool {
+        target.step == 1 && target.columns == width
+    }
+}
+
+impl<T> Target<T> {
+    /// # Safety
+    /// `row < rows`, `column < columns`.
+    #[inline(always)]
+    unsafe fn at(&self, row: usize, column: usize) -> *mut T {
+        // SAFETY: a place of the target.
+        unsafe { self.first.offset(row as isize * self.row_step + column as isize * self.step) }
     }
 }

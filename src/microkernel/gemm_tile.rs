@@ -5,7 +5,8 @@
 //! by a broadcast of every row of `a`: 28 multiply-adds for 2 + 14 loads on 32 registers (Low et al., "Analytical
 //! modeling is enough for high-performance BLIS", 2016, give the rule for tile shapes).
 
-use super::{Finish, HotLoop};
+use super::HotLoop;
+use super::finish::{Finish, Staging, Target};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 
@@ -59,25 +60,42 @@ impl<T: Element> Microkernel<T> for GemmTile<T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        // SAFETY: the maker of `self` vouches for the tile.
+        let width = if self.columns > I::LANES { VECTORS * I::LANES } else { I::LANES };
+        let target = Target {
+            first: self.c,
+            row_step: self.c_row_step,
+            step: self.c_step,
+            rows: self.rows,
+            columns: self.columns,
+        };
+        let mut staging = Staging::new();
+        // SAFETY (all): the maker of `self` vouches for the tile.
         unsafe {
-            if self.columns > I::LANES { self.with_rows::<I, VECTORS>(isa) } else { self.with_rows::<I, 1>(isa) }
+            let to = staging.begin(&target, width, self.finish.accumulates());
+            if width > I::LANES {
+                self.with_rows::<I, VECTORS>(isa, to);
+            } else {
+                self.with_rows::<I, 1>(isa, to);
+            }
+            staging.end(&target, width);
         }
     }
 }
 
 impl<T: Element> GemmTile<T> {
+    /// Computes the tile at `to`: its first place and the distance of its rows.
+    ///
     /// # Safety
-    /// See [`GemmTile`]; `columns <= COLUMN_VECTORS * LANES`.
+    /// See [`GemmTile`]; `to` is readable and writable for `rows` rows of `COLUMN_VECTORS` vectors.
     #[inline(always)]
-    unsafe fn with_rows<I: Lanes<T>, const COLUMN_VECTORS: usize>(&self, isa: I) {
+    unsafe fn with_rows<I: Lanes<T>, const COLUMN_VECTORS: usize>(&self, isa: I, to: (*mut T, isize)) {
         macro_rules! by_rows {
             ($($rows:literal)+) => {
                 match self.rows {
                     $(
                         // SAFETY: vouched for by the caller. Tiles too high for the registers are never asked for.
                         $rows if $rows <= max_rows(I::REGISTERS) => unsafe {
-                            self.tile::<I, $rows, COLUMN_VECTORS>(isa)
+                            self.tile::<I, $rows, COLUMN_VECTORS>(isa, to)
                         },
                     )+
                     _ => {}
@@ -88,11 +106,19 @@ impl<T: Element> GemmTile<T> {
     }
 
     /// # Safety
-    /// See [`GemmTile`]; `rows == ROWS`, `columns <= COLUMN_VECTORS * LANES`.
+    /// As for `with_rows`, and `rows == ROWS`.
     #[inline(always)]
-    unsafe fn tile<I: Lanes<T>, const ROWS: usize, const COLUMN_VECTORS: usize>(&self, isa: I) {
+    unsafe fn tile<I: Lanes<T>, const ROWS: usize, const COLUMN_VECTORS: usize>(
+        &self,
+        isa: I,
+        (to, row_step): (*mut T, isize),
+    ) {
         // SAFETY: vouched for by the caller.
         let mut sums = unsafe { self.initial_sums::<I, ROWS, COLUMN_VECTORS>(isa) };
+        if self.finish.accumulates() {
+            // SAFETY: `to` has the tile in whole vectors.
+            unsafe { self.finish.add_old(isa, &mut sums, to, row_step) };
+        }
         let (mut a, mut b) = (self.a, self.b);
         for _ in 0..self.depth {
             // SAFETY (all): step k of `depth`; see `GemmTile`.
@@ -111,17 +137,8 @@ impl<T: Element> GemmTile<T> {
                 b = b.wrapping_add(self.b_step);
             }
         }
-        for (i, sums) in sums.iter().enumerate() {
-            for (v, &sum) in sums.iter().enumerate() {
-                let first = v * I::LANES;
-                let count = (self.columns - first.min(self.columns)).min(I::LANES);
-                // SAFETY: row i and columns `first .. first + count` are in the tile.
-                unsafe {
-                    let to = self.c.offset(i as isize * self.c_row_step + first as isize * self.c_step);
-                    self.finish.write(isa, sum, to, self.c_step, count);
-                }
-            }
-        }
+        // SAFETY: `to` has room for the tile in whole vectors.
+        unsafe { self.finish.write(isa, &sums, to, row_step) };
     }
 
     /// # Safety

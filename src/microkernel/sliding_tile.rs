@@ -13,7 +13,8 @@
 //! some of the output rows only; that range is a constant of the loop, so the sums stay in registers.
 //! Rows of input and output may be apart by any step, which is how strides and dilations are served.
 
-use super::{Finish, HotLoop};
+use super::finish::{Finish, Staging, Target};
+use super::HotLoop;
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 
@@ -76,41 +77,58 @@ impl<T: Element> Microkernel<T> for SlidingTile<'_, T> {
                 4 => self.row_block::<I, 4>(isa, 0),
                 3 => {
                     self.row_block::<I, 2>(isa, 0);
-                    self.row_block::<I, 1>(isa, 2);
+                    self.single_row(isa, 2);
                 }
                 2 => self.row_block::<I, 2>(isa, 0),
-                _ => self.row_block::<I, 1>(isa, 0),
+                _ => self.single_row(isa, 0),
             }
         }
     }
 }
 
 impl<T: Element> SlidingTile<'_, T> {
-    /// Output rows `row .. row + ROWS`, all columns.
+    /// Output rows `row .. row + ROWS`, all columns, in blocks as wide as the registers allow.
     ///
     /// # Safety
     /// They are rows of the tile; see [`SlidingTile`].
     #[inline(always)]
     unsafe fn row_block<I: Lanes<T>, const ROWS: usize>(&self, isa: I, row: usize) {
-        let most = vectors(ROWS, I::REGISTERS);
         let mut column = 0;
         // SAFETY (all): each block starts at a column below `width` and is no wider than what is left, rounded up
         // to whole vectors.
         unsafe {
             while column < self.width {
                 let left = (self.width - column).div_ceil(I::LANES);
-                column += I::LANES
-                    * match left.min(most) {
-                        8.. => self.block::<I, ROWS, 8>(isa, row, column),
-                        4.. => self.block::<I, ROWS, 4>(isa, row, column),
-                        2.. => self.block::<I, ROWS, 2>(isa, row, column),
-                        _ => self.block::<I, ROWS, 1>(isa, row, column),
-                    };
+                column += match left.min(vectors(ROWS, I::REGISTERS)) {
+                    4.. => self.block::<I, ROWS, 4>(isa, row, column),
+                    2.. => self.block::<I, ROWS, 2>(isa, row, column),
+                    _ => self.block::<I, ROWS, 1>(isa, row, column),
+                };
             }
         }
     }
 
-    /// `ROWS` x `VECTORS` outputs from (`row`, `column`); returns `VECTORS`.
+    /// One output row, in wider blocks.
+    ///
+    /// # Safety
+    /// As for `row_block`.
+    #[inline(always)]
+    unsafe fn single_row<I: Lanes<T>>(&self, isa: I, row: usize) {
+        let mut column = 0;
+        // SAFETY (all): as in `row_block`.
+        unsafe {
+            while column < self.width {
+                column += match (self.width - column).div_ceil(I::LANES) {
+                    8.. => self.block::<I, 1, 8>(isa, row, column),
+                    4.. => self.block::<I, 1, 4>(isa, row, column),
+                    2.. => self.block::<I, 1, 2>(isa, row, column),
+                    _ => self.block::<I, 1, 1>(isa, row, column),
+                };
+            }
+        }
+    }
+
+    /// `ROWS` x `VECTORS` outputs from (`row`, `column`); returns how many columns that are.
     ///
     /// # Safety
     /// As for `row_block`; of the columns, those below `width` are written.
@@ -121,9 +139,23 @@ impl<T: Element> SlidingTile<'_, T> {
         row: usize,
         column: usize,
     ) -> usize {
-        let mut sums = [[isa.splat(self.bias); VECTORS]; ROWS];
+        let width = VECTORS * I::LANES;
         // SAFETY (all): the rows and columns are parts of the tile; see `SlidingTile`.
         unsafe {
+            let offset = row as isize * self.output_row_step + column as isize * self.output_step;
+            let target = Target {
+                first: self.output.offset(offset),
+                row_step: self.output_row_step,
+                step: self.output_step,
+                rows: ROWS,
+                columns: width.min(self.width - column),
+            };
+            let mut staging = Staging::new();
+            let (to, row_step) = staging.begin(&target, width, self.finish.accumulates());
+            let mut sums = [[isa.splat(self.bias); VECTORS]; ROWS];
+            if self.finish.accumulates() {
+                self.finish.add_old(isa, &mut sums, to, row_step);
+            }
             let mut input = self.input.offset(row as isize * self.row_step).add(column);
             let mut weights = self.weights;
             for _ in 0..self.channels {
@@ -131,17 +163,10 @@ impl<T: Element> SlidingTile<'_, T> {
                 input = input.wrapping_offset(self.channel_step);
                 weights = weights.wrapping_add(self.weight_channel_step);
             }
-            for (r, sums) in sums.iter().enumerate() {
-                let to = self.output.offset((row + r) as isize * self.output_row_step);
-                for (v, &sum) in sums.iter().enumerate() {
-                    let first = column + v * I::LANES;
-                    let count = self.width.saturating_sub(first).min(I::LANES);
-                    let to = to.offset(first as isize * self.output_step);
-                    self.finish.write(isa, sum, to, self.output_step, count);
-                }
-            }
+            self.finish.write(isa, &sums, to, row_step);
+            staging.end(&target, width);
         }
-        VECTORS
+        width
     }
 
     /// Adds the products of one channel.
@@ -186,7 +211,13 @@ impl<T: Element> SlidingTile<'_, T> {
     /// # Safety
     /// As for `add_channel`.
     #[inline(always)]
-    unsafe fn add_row<I: Lanes<T>, const ROWS: usize, const VECTORS: usize, const FIRST: usize, const LAST: usize>(
+    unsafe fn add_row<
+        I: Lanes<T>,
+        const ROWS: usize,
+        const VECTORS: usize,
+        const FIRST: usize,
+        const LAST: usize,
+    >(
         &self,
         isa: I,
         sums: &mut [[I::Vector; VECTORS]; ROWS],

@@ -1,6 +1,6 @@
 //! Loops of the FFT strategy: products of spectra, and the way of finished rows to the output.
 
-use super::Finish;
+use super::finish::{Finish, Staging, Target};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 
@@ -50,16 +50,19 @@ impl<T: Element> Microkernel<T> for FinishRow<'_, T> {
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
         let bias = isa.splat(self.bias);
-        for (i, sums) in self.sums.chunks(I::LANES).enumerate() {
-            // SAFETY: `sums` has as many values as are loaded, and the maker vouches for the output.
+        for (i, row) in self.sums.chunks(I::LANES).enumerate() {
+            // SAFETY (all): `row` has as many values as are loaded, and the maker vouches for the output.
             unsafe {
-                let to = self.output.offset((i * I::LANES) as isize * self.step);
-                let sum = if sums.len() == I::LANES {
-                    isa.load(sums.as_ptr())
-                } else {
-                    isa.load_part(sums.as_ptr(), sums.len())
-                };
-                self.finish.write(isa, isa.add(sum, bias), to, self.step, sums.len());
+                let first = self.output.offset((i * I::LANES) as isize * self.step);
+                let target = Target { first, row_step: 0, step: self.step, rows: 1, columns: row.len() };
+                let mut staging = Staging::new();
+                let (to, row_step) = staging.begin(&target, I::LANES, self.finish.accumulates());
+                let mut sums = [[isa.add(isa.load_part(row.as_ptr(), row.len()), bias)]];
+                if self.finish.accumulates() {
+                    self.finish.add_old(isa, &mut sums, to, row_step);
+                }
+                self.finish.write(isa, &sums, to, row_step);
+                staging.end(&target, I::LANES);
             }
         }
     }

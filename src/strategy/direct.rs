@@ -236,7 +236,9 @@ impl<T: Element> Prepared<T> for DirectPlan<T> {
             for input in 0..inputs {
                 for row in 0..rows {
                     for column in 0..columns {
-                        if let (Some(to), Some(tap)) = (packed.next(), kernel.get([output, input, row, column])) {
+                        if let (Some(to), Some(tap)) =
+                            (packed.next(), kernel.get([output, input, row, column]))
+                        {
                             *to = tap;
                         }
                     }
@@ -344,7 +346,14 @@ impl<T: Element> DirectPlan<T> {
     }
 
     /// Copies the inputs of a pass under the output columns `columns`, at most `width` of them.
-    fn fill_band(&self, call: &Call<'_, T>, tile: &RowTile, pass: &Pass, columns: Range<usize>, band: &mut [T]) {
+    fn fill_band(
+        &self,
+        call: &Call<'_, T>,
+        tile: &RowTile,
+        pass: &Pass,
+        columns: Range<usize>,
+        band: &mut [T],
+    ) {
         let (problem, shape) = (&self.problem, &self.band.shape);
         let Axis { stride, dilation, .. } = problem.columns;
         let taps = pass.tap_columns.len();
@@ -356,11 +365,13 @@ impl<T: Element> DirectPlan<T> {
             (taps, columns.len())
         };
         for (c, channel) in pass.channels.clone().enumerate() {
-            let plane = call.plane(problem, tile.item, tile.group * problem.group_in + channel, &self.extensions);
+            let plane =
+                call.plane(problem, tile.item, tile.group * problem.group_in + channel, &self.extensions);
             for j in 0..tile.rows + pass.tap_rows - 1 {
                 let y = top + (j * self.rows.input) as isize;
                 let row = &mut band[(c * shape.input_rows + j) * shape.pitch..][..shape.pitch];
-                for (segment, &x) in row.chunks_exact_mut(shape.segment).zip(&self.band.segments[..segments]) {
+                for (segment, &x) in row.chunks_exact_mut(shape.segment).zip(&self.band.segments[..segments])
+                {
                     plane.read(y, corner + x, stride, &mut segment[..count]);
                 }
             }
@@ -383,7 +394,8 @@ impl<T: Element> DirectPlan<T> {
         let (tap_rows, tap_columns) = (problem.rows.taps, problem.columns.taps);
         let strides = &call.output_strides;
         for output in tile.group * problem.group_out..(tile.group + 1) * problem.group_out {
-            let first_tap = ((output * problem.group_in + pass.channels.start) * tap_rows + pass.tap_row) * tap_columns;
+            let first_tap =
+                ((output * problem.group_in + pass.channels.start) * tap_rows + pass.tap_row) * tap_columns;
             let offset = tile.item as isize * strides[0]
                 + output as isize * strides[1]
                 + tile.first as isize * strides[2]

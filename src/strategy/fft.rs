@@ -84,10 +84,13 @@ impl AxisTiling {
         let axis = *axis;
         let whole = (axis.output.max(1) - 1) * axis.stride + axis.extent;
         let longest = good_size(whole).unwrap_or(usize::MAX);
-        let lengths = good_sizes().skip_while(move |&len| len < axis.extent).take_while(move |&len| len <= longest);
+        let lengths =
+            good_sizes().skip_while(move |&len| len < axis.extent).take_while(move |&len| len <= longest);
         let single = (whole == 1).then_some(AxisTiling { transform: 1, outputs: 1, tiles: axis.output });
         let several = if whole == 1 { None } else { Some(lengths) };
-        single.into_iter().chain(several.into_iter().flatten().filter_map(move |len| AxisTiling::new(&axis, len)))
+        single
+            .into_iter()
+            .chain(several.into_iter().flatten().filter_map(move |len| AxisTiling::new(&axis, len)))
     }
 
     /// Inputs under the outputs of a tile.
@@ -162,7 +165,8 @@ impl Tiling {
 
     fn seconds(&self, problem: &Problem) -> f64 {
         let [inputs, outputs] = [problem.group_in as f64, problem.group_out as f64];
-        let tiles = (problem.batch() * problem.groups()) as f64 * self.rows.tiles as f64 * self.columns.tiles as f64;
+        let tiles =
+            (problem.batch() * problem.groups()) as f64 * self.rows.tiles as f64 * self.columns.tiles as f64;
         let used = self.rows.inputs(&problem.rows).min(self.rows.transform) as f64;
         let kept = self.rows.inputs(&problem.rows).saturating_sub(problem.rows.extent - 1).max(1) as f64;
         let fft = Constants::fft(problem, self.transform());
@@ -211,7 +215,8 @@ impl<T: Element + FftNum> Prepared<T> for FftPlan<T> {
             flipped: problem.conv.operation == Operation::Convolution,
             tiles: [rows, columns, problem.rows.dilation, problem.columns.dilation],
             len: self.tiling.packed_len(problem).unwrap_or(0),
-            scratch: rows * columns + 2 * (RealFft2d::<T>::lines_len([rows, columns]) + self.fft.scratch_len()),
+            scratch: rows * columns
+                + 2 * (RealFft2d::<T>::lines_len([rows, columns]) + self.fft.scratch_len()),
         }
     }
 
@@ -223,7 +228,8 @@ impl<T: Element + FftNum> Prepared<T> for FftPlan<T> {
         let scale = <T as Element>::from_f64(1.0 / (height as f64 * width as f64));
         let used = self.problem.rows.extent;
         let (image, complex) = scratch.split_at_mut(height * width);
-        let (lines, complex) = as_complex_mut(complex).split_at_mut(RealFft2d::<T>::lines_len([height, width]));
+        let (lines, complex) =
+            as_complex_mut(complex).split_at_mut(RealFft2d::<T>::lines_len([height, width]));
         for (i, spectrum) in packed.chunks_exact_mut(2 * self.fft.spectrum_len()).enumerate() {
             image[..used * width].fill(T::default());
             for row in 0..rows {
@@ -288,7 +294,8 @@ impl<T: Element + FftNum> FftPlan<T> {
         let len = self.fft.spectrum_len();
         debug_assert!(self.fft.scratch_len() <= self.tiling.scratch_len());
         let [rows, columns] = self.tiling.transform();
-        let (inputs, sums) = take(&mut memory, (self.problem.group_in + 1) * len).split_at_mut(self.problem.group_in * len);
+        let (inputs, sums) =
+            take(&mut memory, (self.problem.group_in + 1) * len).split_at_mut(self.problem.group_in * len);
         let lines = take(&mut memory, RealFft2d::<T>::lines_len([rows, columns]));
         let scratch = take(&mut memory, self.tiling.scratch_len());
         Buffers { inputs, sums, lines, scratch, image: take(&mut memory, rows * columns) }
@@ -299,7 +306,8 @@ impl<T: Element + FftNum> FftPlan<T> {
         let problem = &self.problem;
         let width = self.tiling.columns.transform;
         let under = |axis: &Axis, outputs: usize| (outputs - 1) * axis.stride + axis.extent;
-        let [rows, columns] = [under(&problem.rows, tile.outputs[0]), under(&problem.columns, tile.outputs[1])];
+        let [rows, columns] =
+            [under(&problem.rows, tile.outputs[0]), under(&problem.columns, tile.outputs[1])];
         let plane = call.plane(problem, tile.item, tile.group * problem.group_in + channel, &self.extensions);
         let (y, x) = (problem.rows.start(tile.first[0]), problem.columns.start(tile.first[1]));
         let image = &mut buffers.image[..rows * width];

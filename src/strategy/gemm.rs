@@ -158,7 +158,9 @@ impl<T: Element> Prepared<T> for GemmPlan<T> {
             let Blocking { rows, columns, depth } = shape.blocking;
             match shape.lanes_are {
                 LanesAre::Pixels => pack_rows(packed, [channels, shape.depth], [rows, depth], value),
-                LanesAre::OutputChannels => pack_columns(packed, [channels, shape.depth], [columns, depth], value),
+                LanesAre::OutputChannels => {
+                    pack_columns(packed, [channels, shape.depth], [columns, depth], value)
+                }
             }
         }
     }

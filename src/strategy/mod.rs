@@ -142,13 +142,12 @@ impl<'a, T: Element> Call<'a, T> {
     }
 }
 
-/// Writes the registry for each element type, in the order in which ties are decided.
+/// Writes the registry for each element type, in the order in which ties are decided. Statics, so that all their code
+/// is compiled with this crate and not anew with every crate that uses it.
 macro_rules! strategies {
     ($($module:ident::$strategy:ident),+ $(,)?) => {
-        #[allow(non_upper_case_globals, reason = "the registry of an element type has its name")]
-        pub(crate) const f32: &[&dyn Strategy<f32>] = &[$(&$module::$strategy),+];
-        #[allow(non_upper_case_globals, reason = "the registry of an element type has its name")]
-        pub(crate) const f64: &[&dyn Strategy<f64>] = &[$(&$module::$strategy),+];
+        pub(crate) static F32: &[&dyn Strategy<f32>] = &[$(&$module::$strategy),+];
+        pub(crate) static F64: &[&dyn Strategy<f64>] = &[$(&$module::$strategy),+];
     };
 }
 

@@ -1,0 +1,98 @@
+//! Error bounds, as `docs/accuracy.md` derives them. `u` is the unit round-off.
+
+use convolve::reference::Exact;
+use convolve::{Border, Borders, Conv, Element, Plan};
+
+use super::run::Operands;
+
+pub fn unit_roundoff<T: Element>() -> f64 {
+    match T::TYPE {
+        convolve::ElementType::F32 => f64::from(f32::EPSILON) / 2.0,
+        _ => f64::EPSILON / 2.0,
+    }
+}
+
+/// Bounds for the outputs of one problem.
+pub struct Bounds {
+    u: f64,
+    /// Products in a sum.
+    products: f64,
+    /// Levels of a transform of the whole padded input, rounded up: no tile has more.
+    levels: f64,
+    /// Sum over the channels of a group of |x| |h|, the largest over the output channels.
+    norms: f64,
+    channels: f64,
+}
+
+impl Bounds {
+    /// `borders` and paddings bound the norm of the padded input: as many values as it has of the largest that it has.
+    pub fn new<T: Element>(conv: &Conv, borders: Borders, plan: &Plan<T>, operands: &Operands<T>) -> Self {
+        let [outputs, channels, rows, columns] = plan.kernel_shape();
+        let padded = padded_size(conv, plan);
+        let largest = |values: &[T]| values.iter().map(|value| value.to_f64().abs()).fold(0.0, f64::max);
+        let constant = [borders.top, borders.bottom, borders.left, borders.right].into_iter().map(|border| match border {
+            Border::Constant(value) => value.abs(),
+            _ => 0.0,
+        });
+        let input_norm = (padded[0] * padded[1]).sqrt() * constant.fold(largest(&operands.input), f64::max);
+        let norm = |values: &[T]| values.iter().map(|value| value.to_f64().powi(2)).sum::<f64>().sqrt();
+        let taps = rows * columns;
+        let kernel_norms = (0..outputs).map(|output| {
+            let kernel = &operands.kernel[output * channels * taps..(output + 1) * channels * taps];
+            kernel.chunks_exact(taps).map(norm).sum::<f64>()
+        });
+        Bounds {
+            u: unit_roundoff::<T>(),
+            products: (channels * taps) as f64,
+            levels: padded.iter().map(|size| (2.0 * size).log2().ceil()).sum(),
+            norms: input_norm * kernel_norms.fold(0.0, f64::max),
+            channels: channels as f64,
+        }
+    }
+
+    /// Summation in any order, with or without fused multiply-add, bias and old output included: gamma_d times the
+    /// sum of absolute values (Higham, "Accuracy and Stability of Numerical Algorithms", chapter 3).
+    pub fn proven_sum(&self, exact: &Exact) -> f64 {
+        let d = (self.products + 3.0) * self.u;
+        d / (1.0 - d) * exact.magnitude
+    }
+
+    /// What sums really lose, with a margin of two: catches a loss of accuracy long before the proven bound.
+    pub fn fitted_sum(&self, exact: &Exact) -> f64 {
+        (4.0 + 2.0 * (self.products + 3.0).sqrt()) * self.u * exact.magnitude
+    }
+
+    /// Three transforms of 6.7 u a level (Higham, theorem 24.2), products and sums over channels, by norms; then the
+    /// epilogue.
+    pub fn proven_fft(&self, exact: &Exact) -> f64 {
+        (3.0 * 6.7 * self.levels + 4.0 + self.channels) * self.u * self.norms + 3.0 * self.u * exact.magnitude
+    }
+
+    /// What transforms really lose, with a margin: u (levels + 1) by norms.
+    pub fn fitted_fft(&self, exact: &Exact) -> f64 {
+        (self.levels + 1.0 + self.channels) * self.u * self.norms + 3.0 * self.u * exact.magnitude
+    }
+
+    pub fn proven(&self, strategy: &str, exact: &Exact) -> f64 {
+        if strategy == "fft" { self.proven_fft(exact) } else { self.proven_sum(exact) }
+    }
+
+    pub fn fitted(&self, strategy: &str, exact: &Exact) -> f64 {
+        if strategy == "fft" { self.fitted_fft(exact) } else { self.fitted_sum(exact).min(self.proven_sum(exact)) }
+    }
+}
+
+/// Rows and columns of the input that any window touches, from the shapes and steps.
+fn padded_size<T: Element>(conv: &Conv, plan: &Plan<T>) -> [f64; 2] {
+    let steps = |key: &str| {
+        let text = conv.to_string();
+        let value = text.split(' ').find_map(|word| word.strip_prefix(key)).unwrap_or("1").to_string();
+        let axes: Vec<usize> = value.split('x').map(|axis| axis.parse().expect("a number")).collect();
+        if axes.len() == 2 { [axes[0], axes[1]] } else { [1, axes[0]] }
+    };
+    let (strides, dilations) = (steps("stride="), steps("dilation="));
+    let (output, kernel) = (plan.output_shape(), plan.kernel_shape());
+    [0, 1].map(|axis| {
+        ((output[axis + 2] - 1) * strides[axis] + (kernel[axis + 2] - 1) * dilations[axis] + 1) as f64
+    })
+}

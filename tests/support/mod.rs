@@ -1,0 +1,6 @@
+//! What the integration tests share: seeded numbers, arrays in any layout, and error bounds.
+#![allow(dead_code, reason = "each test program uses its own part")]
+
+pub mod bounds;
+pub mod random;
+pub mod run;
