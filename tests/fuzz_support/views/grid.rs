@@ -8,7 +8,7 @@ use crate::fuzz_support::bytes::Bytes;
 use crate::fuzz_support::operands::indices;
 
 /// Four axes somewhere in a line of elements. No element is at a negative place once `stays_inside` holds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Grid {
     pub dims: [usize; 4],
     pub strides: [isize; 4],
