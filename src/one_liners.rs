@@ -115,14 +115,17 @@ pub fn filter2d<T: Element>(
     if image.len() != expected {
         return Err(Error::Length { operand: "image", expected, got: image.len() });
     }
+    if expected == 0 && tap_rows * tap_columns > 0 {
+        return Ok(Vec::new());
+    }
     // The channels are the items of a batch: one kernel serves all.
     let dims = [channels, 1, rows, columns];
     let strides = [1, 0, columns * channels, channels].map(|stride| stride as isize);
     let padding = Padding::Explicit {
         top: tap_rows / 2,
-        bottom: tap_rows.saturating_sub(1) - tap_rows.saturating_sub(1).min(tap_rows / 2),
+        bottom: tap_rows.saturating_sub(1) / 2,
         left: tap_columns / 2,
-        right: tap_columns.saturating_sub(1) - tap_columns.saturating_sub(1).min(tap_columns / 2),
+        right: tap_columns.saturating_sub(1) / 2,
     };
     let conv =
         Conv::d2([rows, columns], [tap_rows, tap_columns]).batch(channels).padding(padding).border(border);

@@ -39,7 +39,12 @@ impl Tally {
             }
         }
         assert!(self.values > 10_000);
-        assert!(10 * self.zeros <= 7 * self.values, "{} of {} expected values are zero", self.zeros, self.values);
+        assert!(
+            10 * self.zeros <= 7 * self.values,
+            "{} of {} expected values are zero",
+            self.zeros,
+            self.values
+        );
     }
 }
 
@@ -79,7 +84,12 @@ fn integers_agree_exactly<T: Element>(seed: u64) {
             for (i, (value, exact)) in computed.iter().zip(&exact).enumerate() {
                 assert!(exact.magnitude < f64::from(1 << 24), "left the exact range");
                 let value = if strategy == "fft" { value.to_f64().round() } else { value.to_f64() };
-                assert_eq!(value, exact.value, "output {i} of {strategy} on {isa}: {}", plan.explain().problem);
+                assert_eq!(
+                    value,
+                    exact.value,
+                    "output {i} of {strategy} on {isa}: {}",
+                    plan.explain().problem
+                );
             }
             tally.count::<T>(strategy, isa.name(), border, layout);
         }

@@ -103,7 +103,8 @@ const PROBLEM_STRINGS: [&str; 6] = [
     "correlate in=5 kernel=3 border=zero,wrap,constant:NaN,symmetric accumulate=-0.5 workspace_limit=0 isa=scalar",
 ];
 
-/// Writes the seeds anew: for each combination, random bytes that reach it, and problem strings. Run it with
+/// Writes the seeds anew: for each combination, random bytes that reach it; and for the checks that execute nothing,
+/// problem strings, random words and random views. Run it with
 /// `cargo test --test fuzz_corpus -- --ignored` on a machine with every instruction set, after a change in how
 /// bytes are read; then seeds called `regression` need a look, as they may have lost their meaning.
 #[test]
@@ -120,6 +121,11 @@ fn regenerate_seeds() {
     }
     for (index, text) in PROBLEM_STRINGS.iter().enumerate() {
         write_seed(&TARGETS[0], &format!("text-{index}"), &[&[0], text.as_bytes()].concat());
+    }
+    let mut random = Random(2);
+    for index in 0..6 {
+        write_seed(&TARGETS[2], &format!("made-{index}"), &[vec![1], random.bytes()].concat());
+        write_seed(&TARGETS[0], &format!("words-{index}"), &[vec![1], random.bytes()].concat());
     }
 }
 

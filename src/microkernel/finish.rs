@@ -117,7 +117,12 @@ impl<T: Element> Staging<T> {
     /// # Safety
     /// The target is readable and writable; `rows * width <= MAX_TILE` and `columns <= width`.
     #[inline(always)]
-    pub(crate) unsafe fn begin(&mut self, target: &Target<T>, width: usize, reads_old: bool) -> (*mut T, isize) {
+    pub(crate) unsafe fn begin(
+        &mut self,
+        target: &Target<T>,
+        width: usize,
+        reads_old: bool,
+    ) -> (*mut T, isize) {
         if Self::is_direct(target, width) {
             return (target.first, target.row_step);
         }

@@ -13,8 +13,8 @@
 //! some of the output rows only; that range is a constant of the loop, so the sums stay in registers.
 //! Rows of input and output may be apart by any step, which is how strides and dilations are served.
 
-use super::finish::{Finish, Staging, Target};
 use super::HotLoop;
+use super::finish::{Finish, Staging, Target};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 

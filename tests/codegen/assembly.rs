@@ -55,7 +55,8 @@ pub fn functions(assembly: &str) -> Vec<Function> {
 
 fn function(name: &str, lines: &[&str]) -> Function {
     let name = format!("{:#}", rustc_demangle::demangle(name));
-    let label = |line: &str| line.strip_suffix(':').filter(|label| label.starts_with('.')).map(str::to_string);
+    let label =
+        |line: &str| line.strip_suffix(':').filter(|label| label.starts_with('.')).map(str::to_string);
     let mut spans: Vec<(usize, usize)> = Vec::new();
     let mut places = std::collections::HashMap::new();
     for (at, line) in lines.iter().enumerate() {

@@ -37,9 +37,11 @@ fn check(hot: &HotLoop, dialect: &Dialect, functions: &[Function]) -> Result<(),
         return Err("no such function".to_string());
     }
     let count = |candidate: &Loop| candidate.count(dialect.multiply);
-    let matching: Vec<&&Loop> = loops.iter().filter(|candidate| count(candidate) == hot.multiply_adds).collect();
+    let matching: Vec<&&Loop> =
+        loops.iter().filter(|candidate| count(candidate) == hot.multiply_adds).collect();
     if matching.is_empty() {
-        let mut counts: Vec<usize> = loops.iter().map(|candidate| count(candidate)).filter(|&n| n > 0).collect();
+        let mut counts: Vec<usize> =
+            loops.iter().map(|candidate| count(candidate)).filter(|&n| n > 0).collect();
         counts.sort_unstable();
         return Err(format!("no loop of {} multiplications, there are {counts:?}", hot.multiply_adds));
     }
@@ -47,8 +49,9 @@ fn check(hot: &HotLoop, dialect: &Dialect, functions: &[Function]) -> Result<(),
     let faults = |candidate: &Loop| {
         let narrow = count(candidate) - candidate.count_both(dialect.multiply, dialect.register);
         let (calls, stack) = (candidate.calls(), candidate.stack_accesses());
-        (narrow + calls + stack > 0)
-            .then(|| format!("{narrow} multiplications on narrow registers, {calls} calls, {stack} stack accesses"))
+        (narrow + calls + stack > 0).then(|| {
+            format!("{narrow} multiplications on narrow registers, {calls} calls, {stack} stack accesses")
+        })
     };
     let found: Vec<String> = matching.iter().filter_map(|candidate| faults(candidate)).collect();
     if found.len() < matching.len() { Ok(()) } else { Err(found.join("; ")) }
@@ -113,7 +116,15 @@ fn an_outlined_operation_is_found() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/codegen/outlined.rs");
     let assembly = assembly_of(
         Command::new(std::env::var_os("RUSTC").unwrap_or("rustc".into()))
-            .args(["--edition=2024", "--crate-type=lib", "-O", "--emit=asm", "-C", "codegen-units=1", "--out-dir"])
+            .args([
+                "--edition=2024",
+                "--crate-type=lib",
+                "-O",
+                "--emit=asm",
+                "-C",
+                "codegen-units=1",
+                "--out-dir",
+            ])
             .arg(&directory)
             .arg(&source),
         &directory,

@@ -7,7 +7,7 @@ use convolve::{Element, Error};
 use super::request::{AMPLE_WORKSPACE, Request};
 
 /// More multiply-adds than this take the reference too long.
-const MOST_MULTIPLY_ADDS: f64 = 300_000.0;
+const MOST_MULTIPLY_ADDS: f64 = 50_000.0;
 
 /// What a case leaves free: values and memory.
 #[derive(Clone, Copy)]

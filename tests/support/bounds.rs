@@ -30,10 +30,13 @@ impl Bounds {
         let [outputs, channels, rows, columns] = plan.kernel_shape();
         let padded = padded_size(conv, plan);
         let largest = |values: &[T]| values.iter().map(|value| value.to_f64().abs()).fold(0.0, f64::max);
-        let constant = [borders.top, borders.bottom, borders.left, borders.right].into_iter().map(|border| match border {
-            Border::Constant(value) => value.abs(),
-            _ => 0.0,
-        });
+        let constant =
+            [borders.top, borders.bottom, borders.left, borders.right].into_iter().map(
+                |border| match border {
+                    Border::Constant(value) => value.abs(),
+                    _ => 0.0,
+                },
+            );
         let input_norm = (padded[0] * padded[1]).sqrt() * constant.fold(largest(&operands.input), f64::max);
         let norm = |values: &[T]| values.iter().map(|value| value.to_f64().powi(2)).sum::<f64>().sqrt();
         let taps = rows * columns;
@@ -78,7 +81,11 @@ impl Bounds {
     }
 
     pub fn fitted(&self, strategy: &str, exact: &Exact) -> f64 {
-        if strategy == "fft" { self.fitted_fft(exact) } else { self.fitted_sum(exact).min(self.proven_sum(exact)) }
+        if strategy == "fft" {
+            self.fitted_fft(exact)
+        } else {
+            self.fitted_sum(exact).min(self.proven_sum(exact))
+        }
     }
 }
 

@@ -85,7 +85,8 @@ fn any_request(random: &mut Random, layout: Layout, border: Border) -> Conv {
     let conv = if one_dimension { Conv::d1(input[0] * input[1], kernel[1]) } else { Conv::d2(input, kernel) };
     let groups = random.pick(&[1, 1, 1, 2, 3]);
     let depthwise = random.one_in(4);
-    let (inputs, outputs) = if depthwise { (1, random.between(1, 2)) } else { (random.between(1, 4), random.between(1, 9)) };
+    let (inputs, outputs) =
+        if depthwise { (1, random.between(1, 2)) } else { (random.between(1, 4), random.between(1, 9)) };
     let groups = if depthwise { random.between(1, 5) } else { groups };
     let step = |random: &mut Random| if random.one_in(2) { 1 } else { random.between(1, 4) };
     let steps = |random: &mut Random| [if one_dimension { 1 } else { step(random) }, step(random)];

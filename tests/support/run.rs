@@ -18,7 +18,12 @@ pub struct Operands<T> {
 
 impl<T: Element> Operands<T> {
     /// Operands made by `fill(random, count)`, with a bias for every other request.
-    pub fn new(conv: &Conv, layout: Layout, random: &mut Random, fill: impl Fn(&mut Random, usize) -> Vec<T>) -> Self {
+    pub fn new(
+        conv: &Conv,
+        layout: Layout,
+        random: &mut Random,
+        fill: impl Fn(&mut Random, usize) -> Vec<T>,
+    ) -> Self {
         let plan: Plan<T> = conv.clone().strategy("direct").plan().expect("direct declines nothing");
         let shapes = [plan.input_shape(), plan.kernel_shape(), plan.output_shape()];
         let count = |shape: [usize; 4]| shape.iter().product();
@@ -43,14 +48,16 @@ impl<T: Element> Operands<T> {
     /// The definition's result, in the order batch, channel, row, column.
     pub fn reference(&self, conv: &Conv) -> Vec<Exact> {
         let old = view(&self.old, self.shapes[2], self.layout);
-        reference::convolve(conv, self.input(), self.kernel(), self.bias.as_deref(), Some(old)).expect("a valid request")
+        reference::convolve(conv, self.input(), self.kernel(), self.bias.as_deref(), Some(old))
+            .expect("a valid request")
     }
 
     /// The result of a plan, in the order batch, channel, row, column. The workspace is dirty, and so is the output
     /// unless the request accumulates.
     pub fn execute(&self, plan: &Plan<T>, accumulates: bool) -> Vec<T> {
         let packed = plan.pack(self.kernel(), self.bias.as_deref()).expect("shapes fit");
-        let mut output = if accumulates { self.old.clone() } else { vec![T::from_f64(f64::NAN); self.old.len()] };
+        let mut output =
+            if accumulates { self.old.clone() } else { vec![T::from_f64(f64::NAN); self.old.len()] };
         let mut workspace = vec![0xff; plan.workspace_bytes()];
         let to = view_mut(&mut output, self.shapes[2], self.layout);
         plan.execute_in(&packed, self.input(), to, &mut workspace).expect("shapes fit");
@@ -66,7 +73,11 @@ pub fn view<T>(data: &[T], [batch, channels, rows, columns]: [usize; 4], layout:
     .expect("the length fits the shape")
 }
 
-pub fn view_mut<T>(data: &mut [T], [batch, channels, rows, columns]: [usize; 4], layout: Layout) -> ViewMut<'_, T> {
+pub fn view_mut<T>(
+    data: &mut [T],
+    [batch, channels, rows, columns]: [usize; 4],
+    layout: Layout,
+) -> ViewMut<'_, T> {
     match layout {
         Layout::Nchw => ViewMut::nchw(data, [batch, channels, rows, columns]),
         Layout::Nhwc => ViewMut::nhwc(data, [batch, rows, columns, channels]),
@@ -103,7 +114,8 @@ pub fn compute<T: Element>(conv: &Conv, input: &[T], kernel: &[T]) -> Result<Vec
 /// Every strategy on every instruction set that this machine has.
 pub fn combinations() -> Vec<(&'static str, InstructionSet)> {
     let sets = InstructionSet::available().expect("CONVOLVE_ISA is a known name");
-    let pairs = convolve::strategies().into_iter().flat_map(|strategy| sets.iter().map(move |&isa| (strategy, isa)));
+    let pairs =
+        convolve::strategies().into_iter().flat_map(|strategy| sets.iter().map(move |&isa| (strategy, isa)));
     pairs.filter(|(strategy, _)| *strategy != "fft" || cfg!(feature = "fft")).collect()
 }
 

@@ -1,0 +1,186 @@
+//! Exhaustive small sizes: every width around lanes and tiles, kernels larger than inputs, single rows and columns,
+//! and outputs around the ends of FFT tiles. Whole numbers, so that every result must be exact.
+
+mod support;
+
+use convolve::{Conv, Element, Layout, Padding, Plan};
+use support::random::Random;
+use support::run::{Operands, combinations, forced};
+
+/// Compares one request, forced to every combination, with the definition.
+fn check<T: Element>(conv: &Conv, layout: Layout, random: &mut Random) {
+    check_with::<T>(conv, layout, random, |conv| conv);
+}
+
+fn check_with<T: Element>(conv: &Conv, layout: Layout, random: &mut Random, narrow: impl Fn(Conv) -> Conv) {
+    let operands = Operands::<T>::new(conv, layout, random, |random, count| random.integers(count, 4));
+    let exact = operands.reference(conv);
+    for (strategy, isa) in combinations() {
+        let plan: Plan<T> = narrow(forced(conv, strategy, isa)).plan().expect("a valid request");
+        let computed = operands.execute(&plan, false);
+        for (i, (value, exact)) in computed.iter().zip(&exact).enumerate() {
+            let value = if strategy == "fft" { value.to_f64().round() } else { value.to_f64() };
+            assert_eq!(value, exact.value, "output {i} of {strategy} on {isa}: {}", plan.explain().problem);
+        }
+    }
+}
+
+/// Three vectors of the widest kind and one more, for every kernel from 1 to 9.
+fn every_width_and_kernel<T: Element>(rows: usize) {
+    let mut random = Random(5);
+    for width in 1..=3 * 16 + 1 {
+        for taps in 1..=9 {
+            for padding in [Padding::Valid, Padding::Same, Padding::Full] {
+                let conv = if rows == 1 { Conv::d1(width, taps) } else { Conv::d2([rows, width], [3, taps]) };
+                let conv = conv.padding(padding);
+                if conv.output_shape().is_ok() {
+                    check::<T>(&conv, Layout::Nchw, &mut random);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_width_and_kernel_of_signals() {
+    every_width_and_kernel::<f32>(1);
+    every_width_and_kernel::<f64>(1);
+}
+
+#[test]
+fn every_width_and_kernel_of_images() {
+    every_width_and_kernel::<f32>(5);
+    every_width_and_kernel::<f64>(5);
+}
+
+/// Tiles take up to four rows, and rows at a spacing where there are dilations.
+#[test]
+fn every_height_stride_and_dilation_of_rows() {
+    let mut random = Random(6);
+    for height in 1..=13 {
+        for taps in 1..=6 {
+            for (stride, dilation) in
+                [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1), (2, 2), (4, 6), (3, 2), (5, 20)]
+            {
+                let conv = Conv::d2([height, 5], [taps, 2]).stride([stride, 1]).dilation([dilation, 1]);
+                check::<f32>(&conv.padding(Padding::Full), Layout::Nchw, &mut random);
+            }
+        }
+    }
+}
+
+/// Bands hold phases of the stride, or tap columns apart where dilations are wide.
+#[test]
+fn every_stride_and_dilation_of_columns() {
+    let mut random = Random(7);
+    for stride in 1..=9 {
+        for dilation in [1, 2, 3, 4, 7, 50] {
+            for taps in [1, 2, 5] {
+                let conv = Conv::d2([3, 40], [2, taps]).stride([1, stride]).dilation([1, dilation]);
+                check::<f32>(&conv.padding(Padding::Full), Layout::Nchw, &mut random);
+            }
+        }
+    }
+}
+
+/// Panels of up to 14 rows and 32 columns, in both roles.
+#[test]
+fn every_channel_count_around_panels() {
+    let mut random = Random(8);
+    for layout in [Layout::Nchw, Layout::Nhwc] {
+        for outputs in 1..=35 {
+            for pixels in [1, 6, 13, 14, 15, 31, 33] {
+                let conv = Conv::d2([1, pixels], [1, 1]).channels(3, outputs).layout(layout);
+                check::<f32>(&conv, layout, &mut random);
+            }
+        }
+    }
+}
+
+/// The depth of matrices is cut into blocks.
+#[test]
+fn depths_around_blocks() {
+    let mut random = Random(9);
+    for channels in [63, 64, 255, 256, 257, 511, 513, 1030] {
+        for layout in [Layout::Nchw, Layout::Nhwc] {
+            let conv = Conv::d2([3, 6], [1, 1]).channels(channels, 5).layout(layout);
+            check::<f32>(&conv, layout, &mut random);
+            check::<f64>(&conv, layout, &mut random);
+        }
+    }
+}
+
+#[test]
+fn kernels_larger_than_the_input() {
+    let mut random = Random(10);
+    for (input, kernel) in [([1, 1], [9, 9]), ([3, 2], [7, 11]), ([1, 5], [1, 60]), ([40, 1], [90, 3])] {
+        for padding in [Padding::Same, Padding::SameLower, Padding::Full] {
+            check::<f32>(&Conv::d2(input, kernel).padding(padding), Layout::Nchw, &mut random);
+            check::<f64>(&Conv::d2(input, kernel).padding(padding).convolution(), Layout::Nchw, &mut random);
+        }
+    }
+}
+
+#[test]
+fn one_row_and_one_column() {
+    let mut random = Random(11);
+    for size in [[1, 100], [100, 1]] {
+        for kernel in [[1, 7], [7, 1], [1, 1], [5, 5]] {
+            check::<f32>(&Conv::d2(size, kernel).padding(Padding::Full), Layout::Nchw, &mut random);
+        }
+    }
+}
+
+/// Kernels that do not fit one band of the direct strategy are added up in passes.
+#[test]
+fn kernels_in_several_passes() {
+    let mut random = Random(12);
+    for (input, kernel, channels) in
+        [([90, 30], [70, 20], 1), ([3, 700], [1, 600], 2), ([12, 12], [5, 5], 150)]
+    {
+        let conv = Conv::d2(input, kernel).channels(channels, 2).padding(Padding::Same);
+        check::<f64>(&conv, Layout::Nchw, &mut random);
+    }
+}
+
+/// A low limit of workspace makes FFT tiles short; every length about several tiles is tried. Vendor libraries
+/// have returned wrong samples just behind each 4096.
+#[test]
+#[cfg(feature = "fft")]
+fn every_length_around_short_fft_tiles() {
+    let mut random = Random(13);
+    for taps in [2, 5, 17] {
+        for length in 90..230 {
+            let conv = Conv::d1(length, taps).padding(Padding::Full);
+            check_with::<f32>(&conv, Layout::Nchw, &mut random, |conv| conv.workspace_limit(3 << 10));
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "fft")]
+fn lengths_around_powers_of_two() {
+    let mut random = Random(14);
+    for power in [1024, 4096, 8192] {
+        for length in power - 2..=power + 2 {
+            for taps in [3, 31, 200] {
+                check::<f64>(&Conv::d1(length, taps).padding(Padding::Same), Layout::Nchw, &mut random);
+                check::<f64>(&Conv::d1(length + taps - 1, taps), Layout::Nchw, &mut random);
+            }
+        }
+    }
+}
+
+#[test]
+#[cfg(feature = "fft")]
+fn planes_around_fft_tiles() {
+    let mut random = Random(15);
+    for rows in [15, 16, 17, 31, 33, 50] {
+        for columns in [23, 24, 25, 47, 49, 60] {
+            for stride in [1, 3] {
+                let conv = Conv::d2([rows, columns], [5, 4]).stride(stride).padding(Padding::Full);
+                check_with::<f32>(&conv, Layout::Nchw, &mut random, |conv| conv.workspace_limit(9 << 10));
+            }
+        }
+    }
+}
