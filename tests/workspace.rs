@@ -228,7 +228,7 @@ fn any_number_of_threads_gives_the_same_bits() {
             let ready = Ready::new(&conv.clone().strategy(strategy));
             let mut serial = ready.output();
             ready.execute(&mut serial, &mut vec![0; ready.plan.workspace_bytes()]).unwrap();
-            let mut run = |executor: &dyn Executor| {
+            let run = |executor: &dyn Executor| {
                 let bytes = ready.plan.workspace_bytes_for(executor.threads());
                 let mut output = ready.output();
                 let view = ViewMut::nchw(&mut output, ready.plan.output_shape()).unwrap();
@@ -239,7 +239,7 @@ fn any_number_of_threads_gives_the_same_bits() {
                     .unwrap();
                 assert_eq!(bits(&output), bits(&serial), "{strategy} {} threads", executor.threads());
             };
-            [1, 2, 3, 7].map(|threads| run(&Scoped(threads)));
+            [1, 2, 3, 7].into_iter().for_each(|threads| run(&Scoped(threads)));
             run(&Serial);
             run(&Idle);
             #[cfg(feature = "rayon")]

@@ -4,6 +4,7 @@
 //! machines differ by a common factor first, which no choice depends on. `docs/choosing.md` explains the model.
 
 use crate::conv::Layout;
+#[cfg(feature = "fft")]
 use crate::element::ElementType;
 use crate::problem::Problem;
 
@@ -31,13 +32,6 @@ impl Constants {
     const DIRECT_ONE_ROW: f64 = 0.42;
     const DIRECT_ROWS: f64 = 0.85;
     const GEMM: f64 = 0.85;
-
-    /// Cycles of a real transform per value and level, `f32`; `f64` takes twice as long.
-    const REAL_FFT: f64 = 0.32;
-    const COMPLEX_FFT: f64 = 0.30;
-    const FFT_CALL: f64 = 150.0;
-    const TRANSPOSE: f64 = 1.6;
-    const PRODUCT: f64 = 1.0;
 
     /// Multiply-adds in a cycle at best.
     fn peak(problem: &Problem) -> f64 {
@@ -128,6 +122,17 @@ pub(crate) struct FftSeconds {
 
 #[cfg(feature = "fft")]
 impl Constants {
+    /// Cycles of a real transform per value and level, `f32`; `f64` takes twice as long.
+    const REAL_FFT: f64 = 0.32;
+    /// The same of a complex transform.
+    const COMPLEX_FFT: f64 = 0.30;
+    /// Cycles to call a transform.
+    const FFT_CALL: f64 = 150.0;
+    /// Cycles to transpose a complex value, there and back.
+    const TRANSPOSE: f64 = 1.6;
+    /// Cycles of a complex product with its sum.
+    const PRODUCT: f64 = 1.0;
+
     /// The parts of a tile of `[rows, columns]`.
     pub(crate) fn fft(problem: &Problem, [rows, columns]: [usize; 2]) -> FftSeconds {
         let [rows, columns] = [rows as f64, columns as f64];

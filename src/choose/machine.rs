@@ -40,7 +40,7 @@ impl Machine {
 #[cfg(target_arch = "x86_64")]
 fn caches() -> Vec<(u32, usize)> {
     use core::arch::x86_64::{__cpuid, __cpuid_count};
-    // SAFETY (both): every x86-64 processor has CPUID, and leaf 0 and 0x80000000 tell which leaves exist.
+    // SAFETY: every x86-64 processor has CPUID, and leaf 0 and 0x80000000 tell which leaves exist.
     #[allow(unused_unsafe, reason = "became a safe function in later compilers")]
     let leaf = unsafe {
         if __cpuid(0x8000_0000).eax >= 0x8000_001d && __cpuid_count(0x8000_001d, 0).eax & 31 != 0 {

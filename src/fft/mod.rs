@@ -129,7 +129,7 @@ fn transform_row_back<T: FftNum>(
 ) {
     // Real by symmetry; rounding leaves a residue, which the transform would refuse.
     line[0].im = T::zero();
-    if row.len() % 2 == 0 {
+    if row.len().is_multiple_of(2) {
         line[row.len() / 2].im = T::zero();
     }
     transform.process_with_scratch(line, row, scratch).expect("lengths are those of the transform");

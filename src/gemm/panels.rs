@@ -7,7 +7,7 @@ use core::ops::Range;
 /// followed by a remnant.
 pub(crate) fn row_panels(count: usize, most: usize) -> impl Iterator<Item = Range<usize>> {
     let panels = count.div_ceil(most);
-    let (height, higher) = if panels == 0 { (0, 0) } else { (count / panels, count % panels) };
+    let (height, higher) = (count / panels.max(1), count % panels.max(1));
     (0..panels).map(move |panel| {
         let start = panel * height + panel.min(higher);
         start..start + height + usize::from(panel < higher)

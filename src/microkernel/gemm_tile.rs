@@ -69,7 +69,7 @@ impl<T: Element> Microkernel<T> for GemmTile<T> {
             columns: self.columns,
         };
         let mut staging = Staging::new();
-        // SAFETY (all): the maker of `self` vouches for the tile.
+        // SAFETY: the maker of `self` vouches for the tile.
         unsafe {
             let to = staging.begin(&target, width, self.finish.accumulates());
             if width > I::LANES {
@@ -121,7 +121,7 @@ impl<T: Element> GemmTile<T> {
         }
         let (mut a, mut b) = (self.a, self.b);
         for _ in 0..self.depth {
-            // SAFETY (all): step k of `depth`; see `GemmTile`.
+            // SAFETY: step k of `depth`; see `GemmTile`.
             unsafe {
                 let mut columns = [isa.splat(T::default()); COLUMN_VECTORS];
                 for (v, vector) in columns.iter_mut().enumerate() {

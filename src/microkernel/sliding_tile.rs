@@ -71,7 +71,7 @@ impl<T: Element> Microkernel<T> for SlidingTile<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        // SAFETY (all): parts of the tile that the maker of `self` vouches for.
+        // SAFETY: parts of the tile that the maker of `self` vouches for.
         unsafe {
             match self.rows {
                 4 => self.row_block::<I, 4>(isa, 0),
@@ -94,7 +94,7 @@ impl<T: Element> SlidingTile<'_, T> {
     #[inline(always)]
     unsafe fn row_block<I: Lanes<T>, const ROWS: usize>(&self, isa: I, row: usize) {
         let mut column = 0;
-        // SAFETY (all): each block starts at a column below `width` and is no wider than what is left, rounded up
+        // SAFETY: each block starts at a column below `width` and is no wider than what is left, rounded up
         // to whole vectors.
         unsafe {
             while column < self.width {
@@ -115,7 +115,7 @@ impl<T: Element> SlidingTile<'_, T> {
     #[inline(always)]
     unsafe fn single_row<I: Lanes<T>>(&self, isa: I, row: usize) {
         let mut column = 0;
-        // SAFETY (all): as in `row_block`.
+        // SAFETY: as in `row_block`.
         unsafe {
             while column < self.width {
                 column += match (self.width - column).div_ceil(I::LANES) {
@@ -140,7 +140,7 @@ impl<T: Element> SlidingTile<'_, T> {
         column: usize,
     ) -> usize {
         let width = VECTORS * I::LANES;
-        // SAFETY (all): the rows and columns are parts of the tile; see `SlidingTile`.
+        // SAFETY: the rows and columns are parts of the tile; see `SlidingTile`.
         unsafe {
             let offset = row as isize * self.output_row_step + column as isize * self.output_step;
             let target = Target {
@@ -185,7 +185,7 @@ impl<T: Element> SlidingTile<'_, T> {
             // Input row j lies under the output rows r with 0 <= j - r < tap_rows.
             let first = (j + 1).saturating_sub(self.tap_rows);
             let last = (j + 1).min(ROWS);
-            // SAFETY (all): row j - first is a tap row, and the one of the highest address that is used.
+            // SAFETY: row j - first is a tap row, and the one of the highest address that is used.
             unsafe {
                 let weights = weights.add((j - first) * self.weight_row_step);
                 match (first, last) {
@@ -229,16 +229,17 @@ impl<T: Element> SlidingTile<'_, T> {
         }
         let mut weights = weights;
         for &column in self.columns {
-            // SAFETY (all): see `SlidingTile`; output row r takes tap row r - FIRST before that of `weights`.
+            // SAFETY: see `SlidingTile`; output row FIRST + back takes the tap row that is `back` before that of
+            // `weights`.
             unsafe {
                 let mut inputs = [isa.splat(T::default()); VECTORS];
                 for (v, vector) in inputs.iter_mut().enumerate() {
                     *vector = isa.load(input.offset(column).add(v * I::LANES));
                 }
-                for r in FIRST..LAST {
-                    let weight = isa.splat(*weights.sub((r - FIRST) * self.weight_row_step));
-                    for v in 0..VECTORS {
-                        sums[r][v] = isa.mul_add(weight, inputs[v], sums[r][v]);
+                for (back, sums) in sums[FIRST..LAST].iter_mut().enumerate() {
+                    let weight = isa.splat(*weights.sub(back * self.weight_row_step));
+                    for (sum, &input) in sums.iter_mut().zip(&inputs) {
+                        *sum = isa.mul_add(weight, input, *sum);
                     }
                 }
                 weights = weights.add(1);

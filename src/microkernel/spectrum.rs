@@ -51,7 +51,7 @@ impl<T: Element> Microkernel<T> for FinishRow<'_, T> {
     fn run<I: Lanes<T>>(self, isa: I) {
         let bias = isa.splat(self.bias);
         for (i, row) in self.sums.chunks(I::LANES).enumerate() {
-            // SAFETY (all): `row` has as many values as are loaded, and the maker vouches for the output.
+            // SAFETY: `row` has as many values as are loaded, and the maker vouches for the output.
             unsafe {
                 let first = self.output.offset((i * I::LANES) as isize * self.step);
                 let target = Target { first, row_step: 0, step: self.step, rows: 1, columns: row.len() };

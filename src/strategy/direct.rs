@@ -8,10 +8,14 @@
 //! `stride / gcd` apart (gcd of the two) meet in input rows that are lcm(stride, dilation) apart, so a tile takes rows
 //! at that spacing, and its taps fall into groups, each a convolution with unit steps.
 //!
-//! Bands are bounded: kernels too large for one are cut into passes that add up in the output. Error: each output
-//! is a chain of at most `products + passes + 1` roundings (see `docs/accuracy.md`). It declines nothing.
+//! Bands are bounded: kernels too large for one are cut into passes that add up in the output, which rounds no more
+//! often. Error: each output is a chain of `products` multiply-adds, see `docs/accuracy.md`. It declines nothing.
+
+mod band;
 
 use core::ops::Range;
+
+use band::{Band, BandShape, RowSpacing};
 
 use super::{Call, Estimate, Packing, Prepared, Strategy};
 use crate::choose::{Constants, Machine};
@@ -23,10 +27,8 @@ use crate::microkernel::sliding_tile::{MAX_ROWS, SlidingTile};
 use crate::problem::{Axis, Problem};
 use crate::view::View;
 use crate::window::Extensions;
-use crate::workspace::{Booking, take};
+use crate::workspace::take;
 
-/// Values in a band: half of a second-level cache of 512 KiB in `f32`.
-const BAND_VALUES: usize = 64 << 10;
 /// Outputs of one row in a task: long enough to forget the cost of a task, short enough to share a signal out.
 const TASK_COLUMNS: usize = 8192;
 
@@ -59,132 +61,6 @@ struct DirectPlan<T> {
     finish: Finish<T>,
     rows: RowSpacing,
     band: Band,
-}
-
-/// How rows are dealt out to tiles, see the head of the file.
-struct RowSpacing {
-    /// Output rows from one row of a tile to the next.
-    tile: usize,
-    /// Tap rows from one tap of a group to the next; there are as many groups.
-    taps: usize,
-    /// Input rows under either step.
-    input: usize,
-    /// Tiles that start in the first `tile` output rows.
-    phases: usize,
-    /// Blocks of `MAX_ROWS * tile` output rows.
-    blocks: usize,
-}
-
-impl RowSpacing {
-    fn new(axis: &Axis) -> Self {
-        let common = gcd(axis.stride, axis.dilation);
-        let (tile, taps) = (axis.dilation / common, axis.stride / common);
-        RowSpacing {
-            tile,
-            taps,
-            // If it overflows, tiles have one row and groups one tap, and it is never taken.
-            input: taps.checked_mul(axis.dilation).unwrap_or(0),
-            phases: tile.min(axis.output),
-            blocks: axis.output.div_ceil(tile.saturating_mul(MAX_ROWS)),
-        }
-    }
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
-}
-
-/// How much of the kernel and of a row one band serves.
-#[derive(Clone, Copy)]
-struct BandShape {
-    /// Output columns, a multiple of the lanes.
-    width: usize,
-    tap_rows: usize,
-    tap_columns: usize,
-    channels: usize,
-    /// Input rows under a tile.
-    input_rows: usize,
-    /// Whether a row of the band holds each input once, by phases of the stride, or each tap column apart (for
-    /// dilations so wide that taps share no inputs).
-    is_dense: bool,
-    /// Values in a phase or tap column.
-    segment: usize,
-    /// Values in a row.
-    pitch: usize,
-}
-
-impl BandShape {
-    fn new(problem: &Problem) -> Self {
-        let lanes = problem.isa.lanes(problem.element);
-        let spacing = RowSpacing::new(&problem.rows);
-        let round = |columns: usize| columns.next_multiple_of(lanes);
-        let mut width = round(problem.columns.output.clamp(1, 512));
-        let mut tap_columns = problem.columns.taps.min(256);
-        let mut tap_rows = problem.rows.taps.div_ceil(spacing.taps).min(64);
-        let mut channels = problem.group_in;
-        loop {
-            let shape = Self::of(problem, width, tap_rows, tap_columns, channels);
-            if shape.values() <= BAND_VALUES {
-                return shape;
-            }
-            match () {
-                () if channels > 1 => channels = channels.div_ceil(2),
-                () if width > round(128) => width = round(width / 2),
-                () if tap_rows > 1 => tap_rows = tap_rows.div_ceil(2),
-                () if tap_columns > 1 => tap_columns = tap_columns.div_ceil(2),
-                () => return shape,
-            }
-        }
-    }
-
-    fn of(problem: &Problem, width: usize, tap_rows: usize, tap_columns: usize, channels: usize) -> Self {
-        let Axis { stride, dilation, .. } = problem.columns;
-        let input_rows = MAX_ROWS.min(problem.rows.output) + tap_rows - 1;
-        let reach = (tap_columns - 1) * dilation;
-        let phases = stride.min(reach + 1);
-        let dense = (width + reach / stride).saturating_mul(phases);
-        let is_dense = dense <= width * tap_columns;
-        let segment = if is_dense { width + reach / stride } else { width };
-        let pitch = if is_dense { dense } else { width * tap_columns };
-        BandShape { width, tap_rows, tap_columns, channels, input_rows, is_dense, segment, pitch }
-    }
-
-    fn values(&self) -> usize {
-        self.channels.saturating_mul(self.input_rows * self.pitch)
-    }
-
-    fn bytes<T>(&self) -> usize {
-        Booking::new().add::<T>(self.values()).bytes()
-    }
-}
-
-/// A [`BandShape`] with its tables.
-struct Band {
-    shape: BandShape,
-    /// Where each tap column finds its inputs in a row of the band.
-    offsets: Vec<isize>,
-    /// The same in the input itself, for a stride of one.
-    in_place: Vec<isize>,
-    /// Where each segment of a row starts in the input.
-    segments: Vec<isize>,
-}
-
-impl Band {
-    fn new(problem: &Problem) -> Self {
-        let shape = BandShape::new(problem);
-        let Axis { stride, dilation, .. } = problem.columns;
-        let taps = 0..shape.tap_columns;
-        let in_place = taps.clone().map(|tap| (tap * dilation) as isize).collect();
-        let (offsets, segments) = if shape.is_dense {
-            let phases = stride.min((shape.tap_columns - 1) * dilation + 1);
-            let offset = |tap| tap * dilation % stride * shape.segment + tap * dilation / stride;
-            (taps.map(|tap| offset(tap) as isize).collect(), (0..phases as isize).collect())
-        } else {
-            let starts = taps.clone().map(|tap| (tap * dilation) as isize).collect();
-            (taps.map(|tap| (tap * shape.segment) as isize).collect(), starts)
-        };
-        Band { shape, offsets, in_place, segments }
-    }
 }
 
 /// Output rows `first`, `first + spacing.tile`, ... of one group of channels.

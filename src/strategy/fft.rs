@@ -15,21 +15,24 @@
 //! It wins for large kernels. Errors are bounded by the norms of a tile and the kernel, and a NaN or infinity
 //! spreads over its tile (see `docs/accuracy.md`), so that it declines when componentwise accuracy is asked for.
 
+mod tiling;
+
 use num_complex::Complex;
 use rustfft::FftNum;
+use tiling::Tiling;
 
 use super::{Call, Estimate, Packing, Prepared, Strategy};
-use crate::choose::{Constants, Machine};
+use crate::choose::Machine;
 use crate::conv::{Accuracy, Operation};
 use crate::element::Element;
 use crate::error::{Declined, Error};
-use crate::fft::{RealFft2d, good_size, good_sizes};
+use crate::fft::RealFft2d;
 use crate::microkernel::Finish;
 use crate::microkernel::spectrum::{FinishRow, SpectrumProduct};
 use crate::problem::{Axis, Problem};
 use crate::view::View;
 use crate::window::Extensions;
-use crate::workspace::{Booking, take};
+use crate::workspace::take;
 
 pub(crate) struct Fft;
 
@@ -59,121 +62,6 @@ impl<T: Element + FftNum> Strategy<T> for Fft {
             finish: Finish::new(&problem.conv),
             problem: problem.clone(),
         }))
-    }
-}
-
-/// How one axis is cut into transforms.
-#[derive(Clone, Copy, Debug)]
-struct AxisTiling {
-    /// Length of a transform.
-    transform: usize,
-    /// Outputs kept of each.
-    outputs: usize,
-    tiles: usize,
-}
-
-impl AxisTiling {
-    /// With transforms of this length, if they are long enough for one output.
-    fn new(axis: &Axis, transform: usize) -> Option<Self> {
-        let outputs = transform.checked_sub(axis.extent)? / axis.stride + 1;
-        Some(AxisTiling { transform, outputs, tiles: axis.output.div_ceil(outputs) })
-    }
-
-    /// Every good length that makes sense: from one output to all of them.
-    fn candidates(axis: &Axis) -> impl Iterator<Item = AxisTiling> {
-        let axis = *axis;
-        let whole = (axis.output.max(1) - 1) * axis.stride + axis.extent;
-        let longest = good_size(whole).unwrap_or(usize::MAX);
-        let lengths =
-            good_sizes().skip_while(move |&len| len < axis.extent).take_while(move |&len| len <= longest);
-        let single = (whole == 1).then_some(AxisTiling { transform: 1, outputs: 1, tiles: axis.output });
-        let several = if whole == 1 { None } else { Some(lengths) };
-        single
-            .into_iter()
-            .chain(several.into_iter().flatten().filter_map(move |len| AxisTiling::new(&axis, len)))
-    }
-
-    /// Inputs under the outputs of a tile.
-    fn inputs(&self, axis: &Axis) -> usize {
-        (self.outputs.min(axis.output).max(1) - 1) * axis.stride + axis.extent
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Tiling {
-    rows: AxisTiling,
-    columns: AxisTiling,
-}
-
-impl Tiling {
-    /// The cheapest tiling that the workspace limit allows, with its predicted seconds.
-    fn cheapest(problem: &Problem) -> Result<(Self, f64), Declined> {
-        let limit = problem.conv.workspace_limit;
-        let (mut best, mut least_memory) = (None, usize::MAX);
-        for rows in AxisTiling::candidates(&problem.rows) {
-            for columns in AxisTiling::candidates(&problem.columns) {
-                let tiling = Tiling { rows, columns };
-                let memory = tiling.workspace(problem);
-                least_memory = least_memory.min(memory);
-                if memory > limit || tiling.packed_len(problem).is_none() {
-                    continue;
-                }
-                let seconds = tiling.seconds(problem);
-                if best.is_none_or(|(_, least)| seconds < least) {
-                    best = Some((tiling, seconds));
-                }
-            }
-        }
-        best.ok_or(Declined::Workspace { needed: least_memory, limit })
-    }
-
-    fn transform(&self) -> [usize; 2] {
-        [self.rows.transform, self.columns.transform]
-    }
-
-    /// Complex values of one spectrum; saturates.
-    fn spectrum_len(&self) -> usize {
-        self.rows.transform.saturating_mul(self.columns.transform / 2 + 1)
-    }
-
-    /// Real values of the packed kernel, if they can be addressed.
-    fn packed_len(&self, problem: &Problem) -> Option<usize> {
-        let spectra = problem.conv.channels_out.checked_mul(problem.group_in)?;
-        let len = spectra.checked_mul(self.spectrum_len())?.checked_mul(2)?;
-        (len <= isize::MAX as usize / problem.element.size()).then_some(len)
-    }
-
-    /// Complex values of transform scratch: an upper bound for good sizes, asserted where transforms are made.
-    fn scratch_len(&self) -> usize {
-        self.rows.transform.max(self.columns.transform).saturating_mul(2)
-    }
-
-    fn workspace(&self, problem: &Problem) -> usize {
-        let real = problem.element.size();
-        let spectra = problem.group_in.saturating_add(1).saturating_mul(self.spectrum_len());
-        let lines = if self.rows.transform > 1 { self.spectrum_len() } else { 0 };
-        let image = self.rows.transform.saturating_mul(self.columns.transform);
-        // In units of one real value, so that the element type does not matter here.
-        let complex = |len: usize| len.saturating_mul(2).saturating_mul(real);
-        Booking::new()
-            .add::<u8>(complex(spectra))
-            .add::<u8>(complex(lines))
-            .add::<u8>(complex(self.scratch_len()))
-            .add::<u8>(image.saturating_mul(real))
-            .bytes()
-    }
-
-    fn seconds(&self, problem: &Problem) -> f64 {
-        let [inputs, outputs] = [problem.group_in as f64, problem.group_out as f64];
-        let tiles =
-            (problem.batch() * problem.groups()) as f64 * self.rows.tiles as f64 * self.columns.tiles as f64;
-        let used = self.rows.inputs(&problem.rows).min(self.rows.transform) as f64;
-        let kept = self.rows.inputs(&problem.rows).saturating_sub(problem.rows.extent - 1).max(1) as f64;
-        let fft = Constants::fft(problem, self.transform());
-        let forward = used * fft.along_row + fft.along_columns;
-        let backward = kept * fft.along_row + fft.along_columns;
-        let product = self.spectrum_len() as f64 * fft.product;
-        tiles * (fft.tile + inputs * forward + outputs * (inputs * product + backward))
     }
 }
 

@@ -6,8 +6,8 @@
 //! way results are stored as neighbours. Patches are packed panel by panel, see [`crate::gemm`]; a 1x1 kernel
 //! without stride or padding reads planes in place.
 //!
-//! It wins where many output channels share the patches. Error: as for direct summation, at most
-//! `products + blocks of depth + 1` roundings. It declines nothing.
+//! It wins where many output channels share the patches. Error: as for `direct`, a chain of `products` multiply-adds.
+//! It declines nothing.
 
 use core::ops::Range;
 

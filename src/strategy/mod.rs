@@ -4,7 +4,7 @@ mod direct;
 #[cfg(feature = "fft")]
 mod fft;
 #[cfg(not(feature = "fft"))]
-#[path = "fft_disabled.rs"]
+#[path = "fft/disabled.rs"]
 mod fft;
 mod gemm;
 
