@@ -75,34 +75,28 @@ impl Constants {
         (compute.max(Self::memory(problem)) + band * edges + calls) / Self::CLOCK
     }
 
-    /// Predicted seconds of `gemm`.
-    pub(crate) fn gemm_seconds(problem: &Problem) -> f64 {
+    /// Predicted seconds of `gemm`, with lanes along output channels or along pixels.
+    pub(crate) fn gemm_seconds(problem: &Problem, lanes_are_channels: bool) -> f64 {
         let lanes = problem.isa.lanes(problem.element) as f64;
-        let pixels = problem.output_plane() as f64;
-        let channels = problem.group_out as f64;
-        let (across, along) = match problem.conv.output_layout {
-            Layout::Nchw => (pixels, channels),
-            Layout::Nhwc => (channels, pixels),
-        };
+        let [pixels, channels] = [problem.output_plane() as f64, problem.group_out as f64];
+        let [across, along] = if lanes_are_channels { [channels, pixels] } else { [pixels, channels] };
         let padded = (across / lanes).ceil() * lanes / across.max(1.0);
         // A tile of few rows is bound by loads and latency.
         let rows = along.min(14.0);
         let efficiency = Self::GEMM * rows / (rows + 2.5);
         let compute = problem.multiply_adds() * padded / (Self::peak(problem) * efficiency);
-        let is_pointwise = problem.rows.taps * problem.columns.taps == 1;
         let groups = (problem.batch() * problem.groups()) as f64;
-        let depth = problem.products() as f64;
-        let value = if problem.conv.input_layout == Layout::Nhwc || problem.columns.stride > 1 {
-            Self::GATHER
+        let neighbours = problem.conv.input_layout == Layout::Nchw && problem.columns.stride == 1;
+        let in_place = neighbours && !lanes_are_channels && problem.rows.taps * problem.columns.taps == 1;
+        let packing = if in_place {
+            0.0
         } else {
-            Self::COPY
+            let run =
+                (problem.columns.output as f64).min(if lanes_are_channels { 14.0 } else { 2.0 * lanes });
+            let value = if neighbours { Self::COPY } else { Self::GATHER };
+            groups * problem.products() as f64 * pixels * (value + Self::READ / run.max(1.0))
         };
-        let run = (problem.columns.output as f64).min(2.0 * lanes);
-        let in_place =
-            is_pointwise && problem.conv.output_layout == Layout::Nchw && problem.columns.stride == 1;
-        let packing =
-            if in_place { 0.0 } else { groups * depth * pixels * (value + Self::READ / run.max(1.0)) };
-        let calls = groups * (pixels / (2.0 * lanes)).ceil() * (channels / 14.0).ceil() * Self::TILE;
+        let calls = groups * (across / (2.0 * lanes)).ceil() * (along / 14.0).ceil() * Self::TILE;
         (compute.max(Self::memory(problem)) + packing + calls + Self::TASK) / Self::CLOCK
     }
 }

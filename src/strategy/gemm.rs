@@ -3,8 +3,8 @@
 //! The output of a group is the product of the kernel, as a matrix (output channel x depth), with the patches
 //! (depth x output pixel), where the depth runs over input channels and taps. In NCHW the lanes of a vector are
 //! pixels and the rows of a tile output channels; in NHWC the lanes are channels and the rows pixels, so that either
-//! way results are stored as neighbours. Patches are packed panel by panel, see [`crate::gemm`]; a 1x1 kernel
-//! without stride or padding reads planes in place.
+//! way results are stored as neighbours (unless that would leave most lanes idle). Patches are packed panel by panel,
+//! see [`crate::gemm`]; a 1x1 kernel without stride or padding reads planes in place.
 //!
 //! It wins where many output channels share the patches. Error: as for `direct`, a chain of `products` multiply-adds.
 //! It declines nothing.
@@ -36,7 +36,10 @@ impl<T: Element> Strategy<T> for Gemm {
 
     fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined> {
         let shape = Shape::new(problem, machine);
-        Ok(Estimate { seconds: Constants::gemm_seconds(problem), workspace: shape.workspace::<T>() })
+        Ok(Estimate {
+            seconds: Constants::gemm_seconds(problem, shape.lanes_are == LanesAre::OutputChannels),
+            workspace: shape.workspace::<T>(),
+        })
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
@@ -56,6 +59,23 @@ enum LanesAre {
     OutputChannels,
 }
 
+impl LanesAre {
+    /// What lies side by side in the output, unless that would leave at least half of the work to idle lanes which the
+    /// other way keeps busy: one output channel in NHWC, one pixel in NCHW.
+    fn new(problem: &Problem) -> Self {
+        let lanes = problem.isa.lanes(problem.element);
+        let [pixels, channels] = [problem.output_plane(), problem.group_out];
+        // Work, in vectors, either way.
+        let along_pixels = pixels.div_ceil(lanes) as f64 * channels as f64;
+        let along_channels = channels.div_ceil(lanes) as f64 * pixels as f64;
+        let is_channels = match problem.conv.output_layout {
+            Layout::Nchw => along_pixels >= 2.0 * along_channels,
+            Layout::Nhwc => along_channels < 2.0 * along_pixels,
+        };
+        if is_channels { LanesAre::OutputChannels } else { LanesAre::Pixels }
+    }
+}
+
 /// The matrices and how they are cut.
 #[derive(Clone, Copy)]
 struct Shape {
@@ -69,10 +89,7 @@ impl Shape {
     fn new(problem: &Problem, machine: &Machine) -> Self {
         let depth = problem.products();
         Shape {
-            lanes_are: match problem.conv.output_layout {
-                Layout::Nchw => LanesAre::Pixels,
-                Layout::Nhwc => LanesAre::OutputChannels,
-            },
+            lanes_are: LanesAre::new(problem),
             order: match problem.conv.input_layout {
                 Layout::Nchw => DepthOrder::ChannelFirst,
                 Layout::Nhwc => DepthOrder::ChannelLast,
