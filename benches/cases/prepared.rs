@@ -1,0 +1,97 @@
+//! A problem with its values and, if it is checked, its right results: shared by all strategies that run it.
+
+use convolve::{Element, Error, Executor, PackedKernel, Plan, View, Workspace};
+
+use crate::check::{Expected, most_relative_error};
+use crate::fma_loop;
+use crate::measure::{Timing, measure, shortest};
+use crate::operands::{Operands, Shapes};
+use crate::pool::Pool;
+use crate::request::Request;
+use crate::words::Words;
+
+pub(crate) struct Prepared<'a, T> {
+    pub(crate) name: &'a str,
+    pub(crate) request: Request,
+    shapes: Shapes,
+    operands: Operands<T>,
+    expected: Option<Expected>,
+    /// Multiply-adds of direct convolution.
+    pub(crate) multiply_adds: f64,
+}
+
+/// What one strategy took.
+pub(crate) struct Measured {
+    pub(crate) pack_seconds: f64,
+    pub(crate) timing: Timing,
+    /// GFLOP/s of the pure FMA loop on one thread, the best seen between the samples.
+    pub(crate) fma_gflops: Option<f64>,
+    /// Infinite if a value is missing.
+    pub(crate) max_relative_error: Option<f64>,
+    /// False only if it was checked.
+    pub(crate) is_right: bool,
+}
+
+impl<'a, T: Element> Prepared<'a, T> {
+    /// `plan` is any plan of the request: only its sizes count.
+    pub(crate) fn new(name: &'a str, request: Request, plan: &Plan<T>, check: bool) -> Result<Self, Error> {
+        let shapes =
+            Shapes { input: plan.input_shape(), kernel: plan.kernel_shape(), output: plan.output_shape() };
+        let operands = Operands::new(name, &request, &shapes)?;
+        let expected = check.then(|| Expected::new(&request, &shapes, &operands, plan.multiply_adds()));
+        let multiply_adds = request.multiply_adds.unwrap_or(plan.multiply_adds());
+        Ok(Prepared { name, request, shapes, operands, expected: expected.transpose()?, multiply_adds })
+    }
+
+    /// Times `plan` for at least `min_seconds`, and checks what the last call left.
+    pub(crate) fn measure(
+        &self,
+        plan: &Plan<T>,
+        pool: Option<&Pool>,
+        min_seconds: f64,
+    ) -> Result<Measured, Error> {
+        let Prepared { request, shapes, operands, .. } = self;
+        let kernel = View::nchw(&operands.kernel, shapes.kernel)?;
+        let (packed, pack_seconds) = shortest(|| plan.pack(kernel, None))?;
+        let threads = pool.map_or(1, Executor::threads);
+        let mut workspace = Workspace::with_bytes(plan.workspace_bytes_for(threads))?;
+        let mut output = operands.old.clone();
+        let mut fma_gflops: Option<f64> = None;
+        let timing = measure(
+            min_seconds,
+            || self.call(plan, &packed, pool, &mut output, &mut workspace),
+            || {
+                let burst = fma_loop::burst(plan.instruction_set(), T::TYPE);
+                fma_gflops = burst.map(|gflops| gflops.max(fma_gflops.unwrap_or(0.0)));
+            },
+        )?;
+        if self.expected.is_some() && Words::new(&request.conv).accumulates() {
+            // Every call has added to what the one before it left: start again for one that can be checked.
+            output.copy_from_slice(&operands.old);
+            self.call(plan, &packed, pool, &mut output, &mut workspace)?;
+        }
+        let view = request.output.view(&output, shapes.output)?;
+        let max_relative_error =
+            self.expected.as_ref().map(|expected| expected.max_relative_error(&output, view));
+        let products = shapes.kernel[1..].iter().product();
+        let is_right = max_relative_error.is_none_or(|error| error <= most_relative_error(T::TYPE, products));
+        Ok(Measured { pack_seconds, timing, fma_gflops, max_relative_error, is_right })
+    }
+
+    /// What is timed. The views are made anew for each call, as a caller would.
+    fn call(
+        &self,
+        plan: &Plan<T>,
+        packed: &PackedKernel<T>,
+        pool: Option<&Pool>,
+        output: &mut [T],
+        workspace: &mut Workspace,
+    ) -> Result<(), Error> {
+        let input = self.request.input.view(&self.operands.input, self.shapes.input)?;
+        let output = self.request.output.view_mut(output, self.shapes.output)?;
+        match pool {
+            None => plan.execute(packed, input, output, workspace),
+            Some(pool) => plan.execute_with(pool, packed, input, output, workspace),
+        }
+    }
+}
