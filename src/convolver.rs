@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::conv::Conv;
 use crate::element::Element;
 use crate::error::Error;
 use crate::executor::Executor;
@@ -29,12 +30,21 @@ pub struct Convolver<T: Element> {
     packed: Arc<PackedKernel<T>>,
 }
 
-impl<T: Element> Convolver<T> {
-    pub(crate) fn new(plan: Plan<T>, kernel: View<'_, T>, bias: Option<&[T]>) -> Result<Self, Error> {
+impl Conv {
+    /// Plans, and packs `kernel` (output channel, input channel of the group, row, column) and `bias` (one value
+    /// per output channel): all that is slow or allocates happens here.
+    pub fn with_kernel<T: Element>(
+        &self,
+        kernel: View<'_, T>,
+        bias: Option<&[T]>,
+    ) -> Result<Convolver<T>, Error> {
+        let plan = self.plan()?;
         let packed = Arc::new(plan.pack(kernel, bias)?);
         Ok(Convolver { plan, packed })
     }
+}
 
+impl<T: Element> Convolver<T> {
     /// The plan.
     pub fn plan(&self) -> &Plan<T> {
         &self.plan

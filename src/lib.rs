@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs, unreachable_pub)]
 
+mod call;
 mod choose;
 mod conv;
 mod convolver;
+mod cost;
 mod element;
+mod element_type;
 mod error;
 mod executor;
 mod explain;
@@ -24,10 +27,12 @@ mod window;
 mod workspace;
 
 pub use conv::{
-    Accuracy, Activation, Border, Borders, Choice, Conv, DEFAULT_WORKSPACE_LIMIT, Layout, Padding, PerAxis,
+    Accuracy, Activation, Border, Borders, Choice, Conv, DEFAULT_WORKSPACE_LIMIT, Layout, Operation, Padding,
+    PerAxis,
 };
 pub use convolver::Convolver;
-pub use element::{Element, ElementType};
+pub use element::Element;
+pub use element_type::ElementType;
 pub use error::{Declined, Error};
 pub use executor::{Executor, Serial};
 pub use explain::{Candidate, Explanation, Prediction};
@@ -44,7 +49,7 @@ pub use workspace::Workspace;
 /// assert_eq!(convolve::strategies(), ["direct", "gemm", "fft"]);
 /// ```
 pub fn strategies() -> Vec<&'static str> {
-    choose::strategy_names()
+    strategy::names()
 }
 
 /// For the test that reads the emitted code; not part of the interface.

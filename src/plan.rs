@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::call::Call;
 use crate::choose;
 use crate::conv::Conv;
+use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::Error;
 use crate::executor::{Executor, Serial};
 use crate::explain::Explanation;
 use crate::problem::Problem;
-use crate::strategy::{Call, Packing, Prepared};
+use crate::strategy::{Packing, Prepared};
 use crate::view::{View, ViewMut};
 use crate::workspace::{ALIGNMENT, AlignedBuffer, Workspace, aligned};
 
@@ -32,6 +34,13 @@ const SECONDS_WORTH_THREADS: f64 = 50e-6;
 /// ```
 pub struct Plan<T: Element> {
     frozen: Arc<Frozen<T>>,
+}
+
+impl Conv {
+    /// Checks the request, chooses a strategy and freezes it. Holds no kernel values.
+    pub fn plan<T: Element>(&self) -> Result<Plan<T>, Error> {
+        Plan::new(self)
+    }
 }
 
 struct Frozen<T: Element> {
@@ -64,10 +73,10 @@ pub struct PackedKernel<T> {
 }
 
 impl<T: Element> Plan<T> {
-    pub(crate) fn new(conv: &Conv) -> Result<Self, Error> {
+    fn new(conv: &Conv) -> Result<Self, Error> {
         let problem = Problem::new(conv, T::TYPE)?;
         let (strategy, estimate) = choose::choose::<T>(&problem)?;
-        let prepared = strategy.prepare(&problem, choose::Machine::get())?;
+        let prepared = strategy.prepare(&problem, Machine::get())?;
         let frozen = Frozen { strategy: strategy.name(), seconds: estimate.seconds, prepared, problem };
         Ok(Plan { frozen: Arc::new(frozen) })
     }

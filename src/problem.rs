@@ -1,7 +1,7 @@
 //! The validated problem. All arithmetic on sizes is checked here and nowhere else.
 
 use crate::conv::{Border, Borders, Choice, Conv, Operation, Padding};
-use crate::element::ElementType;
+use crate::element_type::ElementType;
 use crate::error::Error;
 use crate::isa::InstructionSet;
 use crate::view::View;
@@ -31,7 +31,7 @@ impl Axis {
 
 /// A request whose every size has been checked.
 #[derive(Clone, Debug)]
-pub struct Problem {
+pub(crate) struct Problem {
     pub(crate) conv: Conv,
     pub(crate) element: ElementType,
     pub(crate) isa: InstructionSet,
@@ -40,6 +40,13 @@ pub struct Problem {
     /// Input and output channels of one group.
     pub(crate) group_in: usize,
     pub(crate) group_out: usize,
+}
+
+impl Conv {
+    /// Batch, channels, rows and columns of the output. Checks the whole request.
+    pub fn output_shape(&self) -> Result<[usize; 4], Error> {
+        Ok(Problem::new(self, self.element.unwrap_or(ElementType::F32))?.output_shape())
+    }
 }
 
 impl Problem {
@@ -153,6 +160,9 @@ fn check_counts(conv: &Conv) -> Result<(), Error> {
         return Err(Error::GroupsDoNotDivide { groups, channels_in, channels_out });
     }
     if conv.dimensions == 1 {
+        if conv.input[rows] != 1 || conv.kernel[rows] != 1 {
+            return Err(Error::OneDimensional { quantity: "an input or kernel of several rows" });
+        }
         if conv.stride[rows] != 1 {
             return Err(Error::OneDimensional { quantity: "a stride of rows" });
         }

@@ -11,6 +11,7 @@
 
 use crate::conv::{Activation, Border, Conv, Operation};
 use crate::element::Element;
+use crate::element_type::ElementType;
 use crate::error::Error;
 use crate::problem::{Axis, Problem};
 use crate::view::View;
@@ -76,6 +77,20 @@ pub fn convolve<T: Element>(
     if let Some(bias) = bias.filter(|bias| bias.len() != conv.channels_out) {
         return Err(Error::Length { operand: "bias", expected: conv.channels_out, got: bias.len() });
     }
+    Ok(match T::TYPE {
+        ElementType::F32 => outputs::<T, f64>(&problem, input, kernel, bias, old),
+        ElementType::F64 => outputs::<T, DoubleDouble>(&problem, input, kernel, bias, old),
+    })
+}
+
+/// Every output; the shapes have been checked.
+fn outputs<T: Element, A: Accumulator>(
+    problem: &Problem,
+    input: View<'_, T>,
+    kernel: View<'_, T>,
+    bias: Option<&[T]>,
+    old: Option<View<'_, T>>,
+) -> Vec<Exact> {
     let [batch, channels, rows, columns] = problem.output_shape();
     let mut exact = Vec::new();
     for item in 0..batch {
@@ -83,16 +98,16 @@ pub fn convolve<T: Element>(
             for row in 0..rows {
                 for column in 0..columns {
                     let at = [item, channel, row, column];
-                    exact.push(output(&problem, input, kernel, bias, old, at));
+                    exact.push(output::<T, A>(problem, input, kernel, bias, old, at));
                 }
             }
         }
     }
-    Ok(exact)
+    exact
 }
 
 /// One output by definition; the shapes have been checked. `at` is batch, channel, row, column.
-fn output<T: Element>(
+fn output<T: Element, A: Accumulator>(
     problem: &Problem,
     input: View<'_, T>,
     kernel: View<'_, T>,
@@ -103,7 +118,7 @@ fn output<T: Element>(
     let [item, channel, row, column] = at;
     let first_input = channel / problem.group_out * problem.group_in;
     let flipped = problem.conv.operation == Operation::Convolution;
-    let mut sum = T::Accumulator::default();
+    let mut sum = A::default();
     let mut magnitude = 0.0;
     let mut add = |x: f64, h: f64| {
         sum.add_product(x, h);
@@ -189,7 +204,7 @@ fn activated(activation: Activation, exact: Exact) -> Exact {
 }
 
 /// A sum of products, one precision wider than the elements.
-pub trait Accumulator: Default {
+trait Accumulator: Default {
     /// Adds `x * h`.
     fn add_product(&mut self, x: f64, h: f64);
     /// The sum, rounded, and what rounding lost.
@@ -209,7 +224,7 @@ impl Accumulator for f64 {
 
 /// An unevaluated sum of two `f64`.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct DoubleDouble {
+struct DoubleDouble {
     high: f64,
     low: f64,
 }
@@ -240,11 +255,19 @@ mod tests {
     #[test]
     fn double_double_keeps_what_f64_drops() {
         let mut sum = DoubleDouble::default();
-        for (x, h) in [(1e16, 1.0), (1.0, 1.0), (1e-16, 1.0), (-1e16, 1.0)] {
+        // 1 / 3 is not exact, so its square has an error that only the low part can hold.
+        for (x, h) in [(1e10, 1.0), (1.0 / 3.0, 1.0 / 3.0), (-1e10, 1.0)] {
             sum.add_product(x, h);
         }
-        assert_eq!(sum.value()[0], 1.0 + 1e-16);
-        assert_eq!(sum.value()[1], 1e-16);
+        let square = (1.0 / 3.0) * (1.0 / 3.0);
+        let square_error = (1.0f64 / 3.0).mul_add(1.0 / 3.0, -square);
+        assert_eq!(sum.value()[0], square);
+        // About 106 bits of the largest intermediate sum.
+        assert!((sum.value()[1] - square_error).abs() < 1e10 * 2f64.powi(-104));
+        assert!(square_error.abs() > 1e3 * 1e10 * 2f64.powi(-104), "large enough to be missed");
+        let mut plain = 1e10;
+        plain += square;
+        assert_ne!(plain - 1e10, square, "what f64 alone would give");
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use convolve::{Border, Borders, Conv, Element, Layout, Plan};
+use convolve::{Border, Conv, Element, Layout, Plan};
 use support::bounds::Bounds;
 use support::random::{BORDERS, Random, border_name, request};
 use support::run::{Operands, combinations, forced};
@@ -61,14 +61,6 @@ fn for_each_request(seed: u64, mut check: impl FnMut(&mut Random, Conv, Border, 
     }
 }
 
-fn accumulates(conv: &Conv) -> bool {
-    conv.to_string().contains("accumulate=")
-}
-
-/// Borders of a request, for the norm of its padded input: constants are 3 throughout.
-const CONSTANT: Borders =
-    Borders { top: Border::Constant(3.0), bottom: Border::Zero, left: Border::Zero, right: Border::Zero };
-
 /// Whole numbers, small enough for exact sums: direct and GEMM must give the exact result, FFT after rounding.
 fn integers_agree_exactly<T: Element>(seed: u64) {
     let mut tally = Tally::default();
@@ -80,7 +72,7 @@ fn integers_agree_exactly<T: Element>(seed: u64) {
         for (strategy, isa) in combinations() {
             let plan: Plan<T> = forced(&conv, strategy, isa).plan().expect("nothing to decline");
             assert_eq!(plan.strategy(), strategy);
-            let computed = operands.execute(&plan, accumulates(&conv));
+            let computed = operands.execute(&plan, conv.accumulate != 0.0);
             for (i, (value, exact)) in computed.iter().zip(&exact).enumerate() {
                 assert!(exact.magnitude < f64::from(1 << 24), "left the exact range");
                 let value = if strategy == "fft" { value.to_f64().round() } else { value.to_f64() };
@@ -107,8 +99,8 @@ fn reals_agree_within_bounds<T: Element>(seed: u64) {
         tally.zeros += exact.iter().filter(|exact| exact.value == 0.0).count();
         for (strategy, isa) in combinations() {
             let plan: Plan<T> = forced(&conv, strategy, isa).plan().expect("nothing to decline");
-            let bounds = Bounds::new(&conv, CONSTANT, &plan, &operands);
-            let computed = operands.execute(&plan, accumulates(&conv));
+            let bounds = Bounds::new(&conv, &plan, &operands);
+            let computed = operands.execute(&plan, conv.accumulate != 0.0);
             for (i, (value, exact)) in computed.iter().zip(&exact).enumerate() {
                 let distance = exact.distance(value.to_f64());
                 let place = || format!("output {i} of {strategy} on {isa}: {}", plan.explain().problem);

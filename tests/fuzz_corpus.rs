@@ -31,6 +31,7 @@ impl Target {
         let mut reached = BTreeSet::new();
         for entry in fs::read_dir(self.seeds()).expect("seeds are part of the repository") {
             let path = entry.expect("the directory can be listed").path();
+            // Shown when a check panics: the last one is to blame.
             println!("{}", path.display());
             let seed = fs::read(&path).expect("seeds can be read");
             reached.extend((self.check)(&seed).0);
@@ -124,8 +125,9 @@ fn regenerate_seeds() {
     }
     let mut random = Random(2);
     for index in 0..6 {
-        write_seed(&TARGETS[2], &format!("made-{index}"), &[vec![1], random.bytes()].concat());
         write_seed(&TARGETS[0], &format!("words-{index}"), &[vec![1], random.bytes()].concat());
+        write_seed(&TARGETS[2], &format!("hostile-{index}"), &[vec![1, 0], random.bytes()].concat());
+        write_seed(&TARGETS[2], &format!("nearly-nested-{index}"), &[vec![1, 1], random.bytes()].concat());
     }
 }
 

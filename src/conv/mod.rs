@@ -3,17 +3,12 @@
 mod options;
 mod problem_string;
 
-pub(crate) use options::Operation;
 pub use options::{
-    Accuracy, Activation, Border, Borders, Choice, DEFAULT_WORKSPACE_LIMIT, Layout, Padding, PerAxis,
+    Accuracy, Activation, Border, Borders, Choice, DEFAULT_WORKSPACE_LIMIT, Layout, Operation, Padding,
+    PerAxis,
 };
 
-use crate::convolver::Convolver;
-use crate::element::{Element, ElementType};
-use crate::error::Error;
-use crate::plan::Plan;
-use crate::problem::Problem;
-use crate::view::View;
+use crate::element_type::ElementType;
 
 /// A request for a convolution or cross-correlation.
 ///
@@ -32,29 +27,53 @@ use crate::view::View;
 /// assert_eq!(line.parse::<Conv>()?, conv);
 /// # Ok::<(), convolve::Error>(())
 /// ```
+///
+/// All but the number of dimensions can be read and set directly as well; `[usize; 2]` is rows, columns.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Conv {
+    /// 1 or 2. With 1, there is one row.
     pub(crate) dimensions: usize,
-    pub(crate) input: [usize; 2],
-    pub(crate) kernel: [usize; 2],
-    pub(crate) batch: usize,
-    pub(crate) channels_in: usize,
-    pub(crate) channels_out: usize,
-    pub(crate) groups: usize,
-    pub(crate) stride: [usize; 2],
-    pub(crate) dilation: [usize; 2],
-    pub(crate) padding: Padding,
-    pub(crate) borders: Borders,
-    pub(crate) operation: Operation,
-    pub(crate) input_layout: Layout,
-    pub(crate) output_layout: Layout,
-    pub(crate) activation: Activation,
-    pub(crate) accumulate: f64,
-    pub(crate) element: Option<ElementType>,
-    pub(crate) strategy: Choice,
-    pub(crate) instruction_set: Choice,
-    pub(crate) accuracy: Accuracy,
-    pub(crate) workspace_limit: usize,
+    /// Size of the input.
+    pub input: [usize; 2],
+    /// Size of the kernel.
+    pub kernel: [usize; 2],
+    /// Items in the batch.
+    pub batch: usize,
+    /// Input channels, all groups together.
+    pub channels_in: usize,
+    /// Output channels, all groups together.
+    pub channels_out: usize,
+    /// Groups of channels that do not mix.
+    pub groups: usize,
+    /// Steps of the kernel between outputs.
+    pub stride: [usize; 2],
+    /// Distance between taps.
+    pub dilation: [usize; 2],
+    /// How far the input is extended.
+    pub padding: Padding,
+    /// What it is extended with.
+    pub borders: Borders,
+    /// Whether the kernel is flipped.
+    pub operation: Operation,
+    /// Memory order of the input.
+    pub input_layout: Layout,
+    /// Memory order of the output.
+    pub output_layout: Layout,
+    /// What is applied to every result last.
+    pub activation: Activation,
+    /// Factor of the old output that is added.
+    pub accumulate: f64,
+    /// The element type, if it is settled.
+    pub element: Option<ElementType>,
+    /// The strategy, or leave to choose.
+    pub strategy: Choice,
+    /// The instruction set, or leave to choose.
+    pub instruction_set: Choice,
+    /// Which error bound must hold.
+    pub accuracy: Accuracy,
+    /// Bytes of workspace per thread that a strategy may use.
+    pub workspace_limit: usize,
 }
 
 impl Conv {
@@ -94,6 +113,11 @@ impl Conv {
     /// channel, no padding, until told otherwise.
     pub fn d2(input: [usize; 2], kernel: [usize; 2]) -> Self {
         Self::new(2, input, kernel, Operation::CrossCorrelation)
+    }
+
+    /// Spatial dimensions, 1 or 2.
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
     }
 
     /// Items in the batch; 1 unless set. Zero is allowed, and computes nothing.
@@ -210,25 +234,5 @@ impl Conv {
     pub fn workspace_limit(mut self, bytes: usize) -> Self {
         self.workspace_limit = bytes;
         self
-    }
-
-    /// Batch, channels, rows and columns of the output. Checks the whole request.
-    pub fn output_shape(&self) -> Result<[usize; 4], Error> {
-        Ok(Problem::new(self, self.element.unwrap_or(ElementType::F64))?.output_shape())
-    }
-
-    /// Checks the request, chooses a strategy and freezes it. Holds no kernel values.
-    pub fn plan<T: Element>(&self) -> Result<Plan<T>, Error> {
-        Plan::new(self)
-    }
-
-    /// Plans, and packs `kernel` (output channel, input channel of the group, row, column) and `bias` (one value
-    /// per output channel): all that is slow or allocates happens here.
-    pub fn with_kernel<T: Element>(
-        &self,
-        kernel: View<'_, T>,
-        bias: Option<&[T]>,
-    ) -> Result<Convolver<T>, Error> {
-        Convolver::new(self.plan()?, kernel, bias)
     }
 }

@@ -121,8 +121,10 @@ impl From<Border> for Borders {
 
 /// Whether the kernel is flipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Operation {
+pub enum Operation {
+    /// The kernel slides as it stands.
     CrossCorrelation,
+    /// The kernel is flipped along rows and columns first.
     Convolution,
 }
 

@@ -10,7 +10,7 @@ use super::Conv;
 use super::options::{
     Accuracy, Activation, Border, Borders, Choice, DEFAULT_WORKSPACE_LIMIT, Layout, Operation, Padding,
 };
-use crate::element::ElementType;
+use crate::element_type::ElementType;
 use crate::error::Error;
 
 impl Display for Conv {

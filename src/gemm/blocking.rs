@@ -1,7 +1,7 @@
 //! How matrices are cut, from the cache sizes.
 
-use crate::choose::Machine;
-use crate::element::ElementType;
+use crate::cost::Machine;
+use crate::element_type::ElementType;
 use crate::isa::InstructionSet;
 use crate::microkernel::gemm_tile::{VECTORS, max_rows};
 

@@ -4,9 +4,9 @@
 
 use core::ops::Range;
 
+use crate::call::Call;
 use crate::element::Element;
 use crate::problem::Problem;
-use crate::strategy::Call;
 use crate::window::{Extensions, Plane};
 
 /// Most pixels in a panel: two vectors of 16.

@@ -8,9 +8,8 @@
 use core::fmt;
 use std::sync::OnceLock;
 
-use crate::element::{Element, ElementType, sealed::Sealed};
+use crate::element_type::ElementType;
 use crate::error::Error;
-use crate::strategy::Strategy;
 
 /// A SIMD instruction set. Values are tokens: whoever holds one may execute its instructions.
 ///
@@ -28,7 +27,7 @@ pub unsafe trait Isa: Copy + Send + Sync + 'static {
     fn detect() -> Option<Self>;
 
     /// Runs `kernel` compiled with this instruction set.
-    fn run<T: Element, K: Microkernel<T>>(self, kernel: K) -> K::Output
+    fn run<T, K: Microkernel<T>>(self, kernel: K) -> K::Output
     where
         Self: Lanes<T>;
 }
@@ -80,6 +79,12 @@ pub trait Microkernel<T> {
     fn run<I: Lanes<T>>(self, isa: I) -> Self::Output;
 }
 
+/// An element type for which there are vectors on every instruction set: where both meet as concrete types.
+pub trait Vectorized: Sized {
+    /// Runs a micro-kernel on an instruction set.
+    fn dispatch<K: Microkernel<Self>>(isa: InstructionSet, kernel: K) -> K::Output;
+}
+
 /// Implements [`Isa`] for a token type. The one list of features feeds detection and code generation, so the
 /// two cannot drift apart.
 #[cfg(target_arch = "x86_64")]
@@ -100,7 +105,7 @@ macro_rules! x86_token {
             }
 
             #[inline(always)]
-            fn run<T: $crate::element::Element, K: $crate::isa::Microkernel<T>>(self, kernel: K) -> K::Output
+            fn run<T, K: $crate::isa::Microkernel<T>>(self, kernel: K) -> K::Output
             where
                 Self: $crate::isa::Lanes<T>,
             {
@@ -158,32 +163,14 @@ macro_rules! instruction_sets {
             }
         }
 
-        instruction_sets! { @element f32, F32, f64; $($(#[$attribute])* $token),+ }
-        instruction_sets! { @element f64, F64, crate::reference::DoubleDouble; $($(#[$attribute])* $token),+ }
+        instruction_sets! { @element f32; $($(#[$attribute])* $token),+ }
+        instruction_sets! { @element f64; $($(#[$attribute])* $token),+ }
     };
-    (@element $element:ident, $type:ident, $accumulator:ty; $($(#[$attribute:meta])* $token:ident),+) => {
-        impl Sealed for $element {}
-
-        impl Element for $element {
-            const TYPE: ElementType = ElementType::$type;
-            type Accumulator = $accumulator;
-
-            fn from_f64(value: f64) -> Self {
-                value as $element
-            }
-
-            fn to_f64(self) -> f64 {
-                self.into()
-            }
-
+    (@element $element:ident; $($(#[$attribute:meta])* $token:ident),+) => {
+        impl Vectorized for $element {
             #[inline]
             fn dispatch<K: Microkernel<Self>>(isa: InstructionSet, kernel: K) -> K::Output {
                 match isa.0 { $($(#[$attribute])* Token::$token(token) => token.run(kernel)),+ }
-            }
-
-            #[inline(never)]
-            fn strategies() -> &'static [&'static dyn Strategy<Self>] {
-                crate::strategy::$type
             }
         }
     };

@@ -3,7 +3,6 @@
 use wide::{f32x4, f64x2};
 
 use super::{Isa, Lanes, Microkernel};
-use crate::element::Element;
 
 /// Needs no proof: `wide` uses what the build target has.
 #[derive(Clone, Copy)]
@@ -20,7 +19,7 @@ unsafe impl Isa for Portable {
     }
 
     #[inline(never)]
-    fn run<T: Element, K: Microkernel<T>>(self, kernel: K) -> K::Output
+    fn run<T, K: Microkernel<T>>(self, kernel: K) -> K::Output
     where
         Self: Lanes<T>,
     {

@@ -2,7 +2,6 @@
 //! interpreter.
 
 use super::{Isa, Lanes, Microkernel};
-use crate::element::Element;
 
 /// Needs no proof.
 #[derive(Clone, Copy)]
@@ -19,7 +18,7 @@ unsafe impl Isa for Scalar {
     }
 
     #[inline(never)]
-    fn run<T: Element, K: Microkernel<T>>(self, kernel: K) -> K::Output
+    fn run<T, K: Microkernel<T>>(self, kernel: K) -> K::Output
     where
         Self: Lanes<T>,
     {
@@ -27,61 +26,68 @@ unsafe impl Isa for Scalar {
     }
 }
 
-impl<T: Element> Lanes<T> for Scalar {
-    type Vector = T;
-    const LANES: usize = 1;
+macro_rules! lanes {
+    ($element:ty) => {
+        impl Lanes<$element> for Scalar {
+            type Vector = $element;
+            const LANES: usize = 1;
 
-    #[inline(always)]
-    fn splat(self, value: T) -> T {
-        value
-    }
+            #[inline(always)]
+            fn splat(self, value: $element) -> $element {
+                value
+            }
 
-    #[inline(always)]
-    unsafe fn load(self, from: *const T) -> T {
-        // SAFETY: the caller vouches for one element.
-        unsafe { from.read() }
-    }
+            #[inline(always)]
+            unsafe fn load(self, from: *const $element) -> $element {
+                // SAFETY: the caller vouches for one element.
+                unsafe { from.read() }
+            }
 
-    #[inline(always)]
-    unsafe fn load_part(self, from: *const T, count: usize) -> T {
-        debug_assert!(count <= 1);
-        // SAFETY: read only if the caller vouches for one element.
-        if count == 0 { T::default() } else { unsafe { from.read() } }
-    }
+            #[inline(always)]
+            unsafe fn load_part(self, from: *const $element, count: usize) -> $element {
+                debug_assert!(count <= 1);
+                // SAFETY: read only if the caller vouches for one element.
+                if count == 0 { 0.0 } else { unsafe { from.read() } }
+            }
 
-    #[inline(always)]
-    unsafe fn store(self, to: *mut T, vector: T) {
-        // SAFETY: the caller vouches for one element.
-        unsafe { to.write(vector) }
-    }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $element, vector: $element) {
+                // SAFETY: the caller vouches for one element.
+                unsafe { to.write(vector) }
+            }
 
-    #[inline(always)]
-    unsafe fn store_part(self, to: *mut T, vector: T, count: usize) {
-        debug_assert!(count <= 1);
-        if count == 1 {
-            // SAFETY: the caller vouches for one element.
-            unsafe { to.write(vector) }
+            #[inline(always)]
+            unsafe fn store_part(self, to: *mut $element, vector: $element, count: usize) {
+                debug_assert!(count <= 1);
+                if count == 1 {
+                    // SAFETY: the caller vouches for one element.
+                    unsafe { to.write(vector) }
+                }
+            }
+
+            #[inline(always)]
+            fn add(self, a: $element, b: $element) -> $element {
+                a + b
+            }
+
+            #[inline(always)]
+            fn mul_add(self, a: $element, b: $element, c: $element) -> $element {
+                // Two roundings: `f32::mul_add` is a library call where the machine has no fused instruction.
+                a * b + c
+            }
+
+            #[inline(always)]
+            fn at_least(self, vector: $element, bound: $element) -> $element {
+                if vector < bound { bound } else { vector }
+            }
+
+            #[inline(always)]
+            fn at_most(self, vector: $element, bound: $element) -> $element {
+                if vector > bound { bound } else { vector }
+            }
         }
-    }
-
-    #[inline(always)]
-    fn add(self, a: T, b: T) -> T {
-        a + b
-    }
-
-    #[inline(always)]
-    fn mul_add(self, a: T, b: T, c: T) -> T {
-        // Two roundings: `f32::mul_add` is a library call where the machine has no fused instruction.
-        a * b + c
-    }
-
-    #[inline(always)]
-    fn at_least(self, vector: T, bound: T) -> T {
-        if vector < bound { bound } else { vector }
-    }
-
-    #[inline(always)]
-    fn at_most(self, vector: T, bound: T) -> T {
-        if vector > bound { bound } else { vector }
-    }
+    };
 }
+
+lanes!(f32);
+lanes!(f64);

@@ -17,9 +17,10 @@ use core::ops::Range;
 
 use band::{Band, BandShape, RowSpacing};
 
-use super::{Call, Estimate, Packing, Prepared, Strategy};
-use crate::choose::{Constants, Machine};
+use super::{Estimate, Packing, Prepared, Strategy};
+use crate::call::Call;
 use crate::conv::Operation;
+use crate::cost::{Constants, Machine};
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::microkernel::Finish;

@@ -21,9 +21,10 @@ use num_complex::Complex;
 use rustfft::FftNum;
 use tiling::Tiling;
 
-use super::{Call, Estimate, Packing, Prepared, Strategy};
-use crate::choose::Machine;
+use super::{Estimate, Packing, Prepared, Strategy};
+use crate::call::Call;
 use crate::conv::{Accuracy, Operation};
+use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::fft::RealFft2d;

@@ -11,9 +11,10 @@
 
 use core::ops::Range;
 
-use super::{Call, Estimate, Packing, Prepared, Strategy};
-use crate::choose::{Constants, Machine};
+use super::{Estimate, Packing, Prepared, Strategy};
+use crate::call::Call;
 use crate::conv::{Layout, Operation};
+use crate::cost::{Constants, Machine};
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::gemm::{Blocking, DepthOrder, Patches, pack_columns, pack_rows, row_panels};

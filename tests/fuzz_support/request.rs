@@ -82,6 +82,32 @@ impl Request {
         (steps >= 0).then(|| steps / stride + 1)
     }
 
+    /// The same request with its padding as numbers, for the reference: it derives sizes as strategies do, so that a
+    /// wrong padding would go unnoticed. For small requests.
+    pub fn definition(&self) -> Conv {
+        let conv = self.conv();
+        if self.output_shape().is_none_or(|shape| shape.contains(&0)) {
+            return conv;
+        }
+        let [[top, bottom], [left, right]] = [0, 1].map(|axis| self.padding_of_axis(axis));
+        conv.padding(Padding::Explicit { top, bottom, left, right })
+    }
+
+    /// Before and after.
+    fn padding_of_axis(&self, axis: usize) -> [usize; 2] {
+        let span = self.dilation[axis] * (self.kernel[axis] - 1) + 1;
+        let (input, stride) = (self.input[axis], self.stride[axis]);
+        let last_start = input.saturating_sub(1) / stride * stride;
+        let missing = (last_start + span).saturating_sub(input);
+        match self.padding {
+            Padding::Valid => [0, 0],
+            Padding::Same => [missing / 2, missing.div_ceil(2)],
+            Padding::SameLower => [missing.div_ceil(2), missing / 2],
+            Padding::Full => [span - 1; 2],
+            Padding::Explicit { top, bottom, left, right } => [[top, bottom], [left, right]][axis],
+        }
+    }
+
     /// Multiply-adds of the definition, for small requests; 0 if there is no output.
     pub fn multiply_adds(&self) -> f64 {
         let outputs =
@@ -195,7 +221,7 @@ impl Request {
         let [[top, bottom], [left, right]] = sides;
         self.padding = Padding::Explicit { top, bottom, left, right };
         let Borders { top, bottom, left, right } = &mut self.borders;
-        [top, bottom, left, right].map(replicate_periodic);
+        [top, bottom, left, right].into_iter().for_each(replicate_periodic);
     }
 
     /// One row, if there is one dimension.

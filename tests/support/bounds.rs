@@ -25,18 +25,16 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// `borders` and paddings bound the norm of the padded input: as many values as it has of the largest that it has.
-    pub fn new<T: Element>(conv: &Conv, borders: Borders, plan: &Plan<T>, operands: &Operands<T>) -> Self {
+    /// Borders and paddings bound the norm of the padded input: as many values as it has of the largest that it has.
+    pub fn new<T: Element>(conv: &Conv, plan: &Plan<T>, operands: &Operands<T>) -> Self {
+        let Borders { top, bottom, left, right } = conv.borders;
         let [outputs, channels, rows, columns] = plan.kernel_shape();
         let padded = padded_size(conv, plan);
         let largest = |values: &[T]| values.iter().map(|value| value.to_f64().abs()).fold(0.0, f64::max);
-        let constant =
-            [borders.top, borders.bottom, borders.left, borders.right].into_iter().map(
-                |border| match border {
-                    Border::Constant(value) => value.abs(),
-                    _ => 0.0,
-                },
-            );
+        let constant = [top, bottom, left, right].into_iter().map(|border| match border {
+            Border::Constant(value) => value.abs(),
+            _ => 0.0,
+        });
         let input_norm = (padded[0] * padded[1]).sqrt() * constant.fold(largest(&operands.input), f64::max);
         let norm = |values: &[T]| values.iter().map(|value| value.to_f64().powi(2)).sum::<f64>().sqrt();
         let taps = rows * columns;
@@ -89,17 +87,11 @@ impl Bounds {
     }
 }
 
-/// Rows and columns of the input that any window touches, from the shapes and steps.
+/// Rows and columns of the input that any window touches.
 fn padded_size<T: Element>(conv: &Conv, plan: &Plan<T>) -> [f64; 2] {
-    let steps = |key: &str| {
-        let text = conv.to_string();
-        let value = text.split(' ').find_map(|word| word.strip_prefix(key)).unwrap_or("1").to_string();
-        let axes: Vec<usize> = value.split('x').map(|axis| axis.parse().expect("a number")).collect();
-        if axes.len() == 2 { [axes[0], axes[1]] } else { [1, axes[0]] }
-    };
-    let (strides, dilations) = (steps("stride="), steps("dilation="));
     let (output, kernel) = (plan.output_shape(), plan.kernel_shape());
     [0, 1].map(|axis| {
-        ((output[axis + 2] - 1) * strides[axis] + (kernel[axis + 2] - 1) * dilations[axis] + 1) as f64
+        let reach = (output[axis + 2] - 1) * conv.stride[axis] + (kernel[axis + 2] - 1) * conv.dilation[axis];
+        (reach + 1) as f64
     })
 }

@@ -1,7 +1,7 @@
 //! Stands in for `fft` in builds without the feature, so that requests get a reason.
 
 use super::{Estimate, Prepared, Strategy};
-use crate::choose::Machine;
+use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::problem::Problem;

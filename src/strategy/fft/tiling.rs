@@ -1,6 +1,6 @@
 //! How the output is cut into transforms, and what that costs.
 
-use crate::choose::Constants;
+use crate::cost::Constants;
 use crate::error::Declined;
 use crate::fft::{good_size, good_sizes};
 use crate::problem::{Axis, Problem};

@@ -5,7 +5,7 @@
 
 use crate::conv::Layout;
 #[cfg(feature = "fft")]
-use crate::element::ElementType;
+use crate::element_type::ElementType;
 use crate::problem::Problem;
 
 /// The table.

@@ -1,24 +1,14 @@
 //! The dispatcher: every strategy states a cost or declines with a reason, and the cheapest one is taken.
 
-mod constants;
-mod machine;
-
-pub(crate) use constants::Constants;
-pub(crate) use machine::Machine;
-
 use crate::conv::Choice;
+use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::problem::Problem;
-use crate::strategy::{Estimate, Strategy};
+use crate::strategy::{self, Estimate, Strategy};
 
 /// What one strategy answers for a problem.
 pub(crate) type Answer = Result<Estimate, Declined>;
-
-/// The names of all strategies.
-pub(crate) fn strategy_names() -> Vec<&'static str> {
-    f32::strategies().iter().map(|strategy| strategy.name()).collect()
-}
 
 /// The strategy to use, with its estimate.
 pub(crate) fn choose<T: Element>(problem: &Problem) -> Result<(&'static dyn Strategy<T>, Estimate), Error> {
@@ -32,7 +22,7 @@ pub(crate) fn choose<T: Element>(problem: &Problem) -> Result<(&'static dyn Stra
     }
     let mut best: Option<(&'static dyn Strategy<T>, Estimate)> = None;
     let mut refusal = None;
-    for &strategy in T::strategies() {
+    for &strategy in strategy::registry::<T>() {
         match strategy.estimate(problem, machine) {
             Ok(estimate) if best.is_none_or(|(_, least)| estimate.seconds < least.seconds) => {
                 best = Some((strategy, estimate));
@@ -47,10 +37,13 @@ pub(crate) fn choose<T: Element>(problem: &Problem) -> Result<(&'static dyn Stra
 /// What every strategy answers, in the order of the registry.
 pub(crate) fn answers<T: Element>(problem: &Problem) -> Vec<(&'static str, Answer)> {
     let machine = Machine::get();
-    T::strategies().iter().map(|strategy| (strategy.name(), strategy.estimate(problem, machine))).collect()
+    strategy::registry::<T>()
+        .iter()
+        .map(|strategy| (strategy.name(), strategy.estimate(problem, machine)))
+        .collect()
 }
 
 fn find<T: Element>(name: &str) -> Result<&'static dyn Strategy<T>, Error> {
-    let found = T::strategies().iter().copied().find(|strategy| strategy.name() == name);
-    found.ok_or_else(|| Error::UnknownStrategy { got: name.to_string(), known: strategy_names() })
+    let found = strategy::registry::<T>().iter().copied().find(|strategy| strategy.name() == name);
+    found.ok_or_else(|| Error::UnknownStrategy { got: name.to_string(), known: strategy::names() })
 }

@@ -4,13 +4,13 @@ use std::sync::OnceLock;
 
 /// Cache sizes of one core in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// First level, data.
-    pub l1: usize,
+    pub(crate) l1: usize,
     /// Second level.
-    pub l2: usize,
+    pub(crate) l2: usize,
     /// Third level.
-    pub l3: usize,
+    pub(crate) l3: usize,
 }
 
 /// Sizes of a common core, where the machine does not tell.

@@ -1,0 +1,5 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    convolve_fuzz::fuzz_support::differential::check(data);
+});

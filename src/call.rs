@@ -1,0 +1,63 @@
+//! The operands of one execution, as strategies and packing read them.
+
+use crate::element::Element;
+use crate::problem::Problem;
+use crate::view::{View, ViewMut};
+use crate::window::{Extensions, Plane};
+
+/// The operands of one execution. Shapes have been checked against the problem.
+pub(crate) struct Call<'a, T> {
+    pub(crate) input: *const T,
+    /// Batch, channel, row, column.
+    pub(crate) input_strides: [isize; 4],
+    pub(crate) output: *mut T,
+    /// Batch, channel, row, column.
+    pub(crate) output_strides: [isize; 4],
+    pub(crate) packed: &'a [T],
+    pub(crate) bias: Option<&'a [T]>,
+    /// The views are borrowed as long as the call lives.
+    borrowed: core::marker::PhantomData<(&'a [T], &'a mut [T])>,
+}
+
+// SAFETY: the input is only read; the output is written by tasks at disjoint places, which is the contract of
+// `Prepared`; indices of the output view are distinct, which `ViewMut` proves.
+unsafe impl<T: Element> Sync for Call<'_, T> {}
+
+impl<'a, T: Element> Call<'a, T> {
+    pub(crate) fn new(
+        input: View<'a, T>,
+        output: &'a mut ViewMut<'_, T>,
+        packed: &'a [T],
+        bias: Option<&'a [T]>,
+    ) -> Self {
+        Call {
+            // In bounds unless an axis is empty, and then never dereferenced.
+            input: input.data.as_ptr().wrapping_add(input.geometry.origin),
+            input_strides: input.geometry.strides,
+            output: output.data.as_mut_ptr().wrapping_add(output.geometry.origin),
+            output_strides: output.geometry.strides,
+            packed,
+            bias,
+            borrowed: core::marker::PhantomData,
+        }
+    }
+
+    /// A channel of an item of the input, seen through its borders.
+    pub(crate) fn plane<'b>(
+        &self,
+        problem: &Problem,
+        item: usize,
+        channel: usize,
+        extensions: &'b Extensions<T>,
+    ) -> Plane<'b, T> {
+        let [batch, channels, row, column] = self.input_strides;
+        let base = self.input.wrapping_offset(item as isize * batch + channel as isize * channels);
+        // SAFETY: the shape of the input view was checked against the problem; a view is inside its slice.
+        unsafe { Plane::new(base, [problem.rows.input, problem.columns.input], [row, column], extensions) }
+    }
+
+    /// The bias of an output channel.
+    pub(crate) fn bias(&self, channel: usize) -> T {
+        self.bias.map_or(T::default(), |bias| bias[channel])
+    }
+}

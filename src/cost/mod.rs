@@ -1,0 +1,7 @@
+//! What things cost: the machine's caches, and the constants and formulas of the cost model.
+
+mod constants;
+mod machine;
+
+pub(crate) use constants::Constants;
+pub(crate) use machine::Machine;
