@@ -226,6 +226,7 @@ fn axis(conv: &Conv, index: usize) -> Result<Axis, Error> {
     }
     // A step that is never taken is one, so that products of steps stay small.
     let stride = if output <= 1 { 1 } else { stride };
-    let dilation = if taps == 1 { 1 } else { dilation };
+    let dilation = if taps == 1 || output == 0 { 1 } else { dilation };
+    let extent = if output == 0 { taps } else { extent };
     Ok(Axis { input, taps, stride, dilation, before, after, extent, output })
 }

@@ -140,14 +140,15 @@ impl<'a, T: Element> Plane<'a, T> {
     /// # Safety
     /// `from + i * step` columns are readable for all `i < out.len()`.
     unsafe fn read_inside(&self, from: *const T, step: usize, out: &mut [T]) {
-        let stride = self.column_stride * step as isize;
+        // A plane of one column may have any stride: it is never taken.
+        let stride = self.column_stride.wrapping_mul(step as isize);
         if stride == 1 {
             // SAFETY: the caller vouches for the source; `out` is borrowed mutably, so the two do not overlap.
             unsafe { core::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), out.len()) };
         } else {
             for (i, value) in out.iter_mut().enumerate() {
                 // SAFETY: vouched for by the caller.
-                *value = unsafe { *from.offset(i as isize * stride) };
+                *value = unsafe { *from.offset((i as isize).wrapping_mul(stride)) };
             }
         }
     }
