@@ -51,7 +51,10 @@ impl<'a, T: Element> Call<'a, T> {
         extensions: &'b Extensions<T>,
     ) -> Plane<'b, T> {
         let [batch, channels, row, column] = self.input_strides;
-        let base = self.input.wrapping_offset(item as isize * batch + channel as isize * channels);
+        // The strides of an empty input may be anything; nothing is read through them.
+        let offset =
+            (item as isize).wrapping_mul(batch).wrapping_add((channel as isize).wrapping_mul(channels));
+        let base = self.input.wrapping_offset(offset);
         // SAFETY: the shape of the input view was checked against the problem; a view is inside its slice.
         unsafe { Plane::new(base, [problem.rows.input, problem.columns.input], [row, column], extensions) }
     }

@@ -48,8 +48,8 @@ impl<T: Element> Kernel<T> {
         Kernel { rows, columns, taps: taps.iter().map(|&tap| T::from_f64(tap)).collect() }
     }
 
-    /// Gaussian blur of standard deviation `sigma` pixels, cut off at three of them (at least one pixel) on each
-    /// side, the taps summing to one. Taps are `exp(-d^2 / (2 sigma^2))`, sampled at pixel centres. A `sigma` that is
+    /// Gaussian blur of standard deviation `sigma` pixels, cut off at three of them (at least one pixel, at most
+    /// 1024) on each side, the taps summing to one. Taps are `exp(-d^2 / (2 sigma^2))`, sampled at pixel centres. A `sigma` that is
     /// not above zero gives the single tap one.
     ///
     /// ```
@@ -58,8 +58,7 @@ impl<T: Element> Kernel<T> {
     /// assert!((blur.taps().iter().sum::<f64>() - 1.0).abs() < 1e-12);
     /// ```
     pub fn gaussian(sigma: f64) -> Self {
-        // Wider than any image; keeps the kernel finite for an absurd sigma.
-        let radius = if sigma > 0.0 { (3.0 * sigma).ceil().clamp(1.0, 8192.0) as i32 } else { 0 };
+        let radius = if sigma > 0.0 { (3.0 * sigma).ceil().clamp(1.0, 1024.0) as i32 } else { 0 };
         let weight = |d: i32| if d == 0 { 1.0 } else { (-0.5 * (f64::from(d) / sigma).powi(2)).exp() };
         let sum: f64 = (-radius..=radius).map(weight).sum();
         let factor: Vec<f64> = (-radius..=radius).map(|d| weight(d) / sum).collect();
@@ -69,9 +68,13 @@ impl<T: Element> Kernel<T> {
     }
 
     /// The mean of `rows` x `columns` pixels.
-    pub fn mean([rows, columns]: [usize; 2]) -> Self {
-        let tap = T::from_f64(1.0 / (rows as f64 * columns as f64));
-        Kernel { rows, columns, taps: vec![tap; rows * columns] }
+    pub fn mean([rows, columns]: [usize; 2]) -> Result<Self, Error> {
+        let count = rows.checked_mul(columns).ok_or(Error::TooLarge { quantity: "the kernel" })?;
+        let mut taps = Vec::new();
+        let bytes = count.saturating_mul(T::TYPE.size());
+        taps.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { bytes })?;
+        taps.resize(count, T::from_f64(1.0 / count as f64));
+        Ok(Kernel { rows, columns, taps })
     }
 
     /// Horizontal derivative, positive where values grow to the right (Sobel and Feldman 1968).

@@ -99,7 +99,7 @@ fn convolve_signals<T: Element>(x: View<'_, T>, h: View<'_, T>, mode: Mode) -> R
 /// ```
 /// use convolve::{Border, Kernel, filter2d};
 /// let image = [0.0f32, 0.0, 0.0, 0.0, 9.0, 0.0, 0.0, 0.0, 0.0];
-/// assert_eq!(filter2d(&image, [3, 3, 1], &Kernel::mean([3, 3]), Border::Zero)?, [1.0; 9]);
+/// assert_eq!(filter2d(&image, [3, 3, 1], &Kernel::mean([3, 3])?, Border::Zero)?, [1.0; 9]);
 /// # Ok::<(), convolve::Error>(())
 /// ```
 pub fn filter2d<T: Element>(

@@ -139,12 +139,12 @@ fn output<T: Element, A: Accumulator>(
     if let Some(bias) = bias {
         add(bias[channel].to_f64(), 1.0);
     }
-    if problem.conv.accumulate != 0.0 {
-        let factor = T::from_f64(problem.conv.accumulate).to_f64();
+    let factor = T::from_f64(problem.conv.accumulate).to_f64();
+    if factor != 0.0 {
         add(old.and_then(|old| old.get(at)).map_or(0.0, T::to_f64), factor);
     }
     let [value, tail] = sum.value();
-    activated(problem.conv.activation, Exact { value, tail, magnitude })
+    activated::<T>(problem.conv.activation, Exact { value, tail, magnitude })
 }
 
 /// Input coordinate under tap `tap` of output `at`.
@@ -187,11 +187,11 @@ fn inside(mut at: isize, len: usize, before: Border, after: Border) -> Result<us
     Ok(at as usize)
 }
 
-fn activated(activation: Activation, exact: Exact) -> Exact {
+fn activated<T: Element>(activation: Activation, exact: Exact) -> Exact {
     let (low, high) = match activation {
         Activation::None => return exact,
         Activation::Relu => (0.0, f64::INFINITY),
-        Activation::Clamp { min, max } => (min, max),
+        Activation::Clamp { min, max } => (T::from_f64(min).to_f64(), T::from_f64(max).to_f64()),
     };
     // Not `clamp`: a NaN must pass, and so must the tail of a value inside.
     if exact.value < low {

@@ -110,9 +110,8 @@ impl<'a, T: Element> Plane<'a, T> {
                 Source::Index(row) => row,
             }
         };
-        // SAFETY: `row` is inside the plane: tested above, or resolved to it by a border that is not constant,
-        // which `Problem` admits only where the axis has elements. Rows of the plane are readable.
-        let base = unsafe { self.base.offset(row * self.row_stride) };
+        // In the plane, unless the plane has no columns; then nothing is read through it.
+        let base = self.base.wrapping_offset(row.wrapping_mul(self.row_stride));
         if x >= 0 && x as usize + out.len().saturating_sub(1) * step < self.columns {
             // SAFETY: the first and the last column are inside the plane.
             return unsafe { self.read_inside(base.offset(x * self.column_stride), step, out) };

@@ -117,7 +117,7 @@ fn images_with_every_border_kernel_and_channel_count() {
 
 #[test]
 fn images_of_the_wrong_length_or_no_pixels() {
-    let kernel = Kernel::<f32>::mean([3, 3]);
+    let kernel = Kernel::<f32>::mean([3, 3]).unwrap();
     let got = filter2d(&[0.0; 5], [2, 3, 1], &kernel, Border::Zero);
     assert_eq!(got, Err(Error::Length { operand: "image", expected: 6, got: 5 }));
     assert!(filter2d(&[], [usize::MAX, 2, 2], &kernel, Border::Zero).is_err());
@@ -135,9 +135,11 @@ fn named_kernels_sum_to_what_they_should() {
         reversed.reverse();
         assert_eq!(kernel.taps(), reversed, "symmetric");
     }
+    assert!(matches!(Kernel::<f64>::mean([usize::MAX, 2]), Err(Error::TooLarge { .. })));
+    assert!(matches!(Kernel::<f64>::mean([1 << 30, 1 << 25]), Err(Error::OutOfMemory { .. })));
     assert_eq!(Kernel::<f64>::gaussian(0.0).taps(), [1.0]);
     assert_eq!(Kernel::<f64>::gaussian(f64::NAN).taps(), [1.0]);
-    approx::assert_abs_diff_eq!(sum(Kernel::mean([4, 5])), 1.0, epsilon = 1e-12);
+    approx::assert_abs_diff_eq!(sum(Kernel::mean([4, 5]).unwrap()), 1.0, epsilon = 1e-12);
     assert_eq!(sum(Kernel::sobel_x()), 0.0);
     assert_eq!(sum(Kernel::sobel_y()), 0.0);
     assert_eq!(sum(Kernel::laplacian()), 0.0);

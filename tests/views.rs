@@ -158,3 +158,36 @@ fn crops_and_reversals_name_the_elements_they_say() {
     assert_eq!(crop.get([0, 0, 2, 0]), None);
     assert_eq!(crop.strides()[2..], [6, 1]);
 }
+
+/// Strides along axes that are empty or have one element are never taken and may be anything.
+#[test]
+fn strides_that_are_never_taken_may_be_anything() {
+    let far = isize::MAX;
+    let data = [1.0f32; 5];
+    let cases = [
+        (Conv::d2([5, 0], [1, 2]).padding(Padding::symmetric(0, 2)), [1, 1, 5, 0], [0, 0, far, 1]),
+        (Conv::d2([1, 0], [1, 1]).batch(3).padding(Padding::columns(2)), [3, 1, 1, 0], [far, 0, 1, 1]),
+        (Conv::d2([5, 1], [2, 3]).stride(2).padding(Padding::Full), [1, 1, 5, 1], [far, -far, 1, far]),
+    ];
+    for (conv, dims, strides) in cases {
+        let input = View::strided(&data, 0, dims, strides).unwrap();
+        for (strategy, isa) in combinations() {
+            let plan = forced(&conv, strategy, isa).plan::<f32>().unwrap();
+            let taps = vec![1.0; plan.kernel_shape().iter().product()];
+            let packed = plan.pack(View::nchw(&taps, plan.kernel_shape()).unwrap(), None).unwrap();
+            let mut y = vec![f32::NAN; plan.output_shape().iter().product()];
+            let output = ViewMut::nchw(&mut y, plan.output_shape()).unwrap();
+            plan.execute(&packed, input, output, &mut plan.workspace().unwrap()).unwrap();
+            let exact = convolve::reference::convolve(
+                &conv,
+                input,
+                View::nchw(&taps, plan.kernel_shape()).unwrap(),
+                None,
+                None,
+            );
+            for (y, exact) in y.iter().zip(exact.unwrap()) {
+                assert_eq!(f64::from(y.round()), exact.value, "{strategy} {isa} {conv}");
+            }
+        }
+    }
+}

@@ -3,11 +3,10 @@
 //! how the crate finds them.
 
 use convolve::reference::{self, Exact};
-use convolve::{Border, Conv, Element, ElementType, Error, View};
+use convolve::{Border, Borders, Conv, Element, ElementType, Error, Padding, View};
 
 use crate::operands::{Operands, Random, Shapes, collect};
 use crate::request::Request;
-use crate::words::{Spatial, Words};
 
 /// The reference takes a few nanoseconds for a multiply-add.
 const MOST_MULTIPLY_ADDS: f64 = 2e8;
@@ -41,7 +40,7 @@ impl Expected {
             let places = (0..outputs).map(|index| place(index, shapes.output));
             return Ok(Expected(places.zip(exact).collect()));
         }
-        let window = Window::new(request, shapes)?;
+        let window = Window::new(&request.conv, shapes);
         let exact = |at| Ok((at, window.exact(at, input, kernel, old)?));
         places_to_sample(shapes.output).into_iter().map(exact).collect::<Result<_, Error>>().map(Expected)
     }
@@ -90,17 +89,30 @@ fn places_to_sample(dims: [usize; 4]) -> Vec<[usize; 4]> {
 struct Axis {
     stride: usize,
     dilation: usize,
+    /// Padding before the first input.
     before: usize,
     input: usize,
+    /// Before and after.
     borders: [Border; 2],
 }
 
 impl Axis {
-    fn new(words: &Words, axis: Spatial, sizes: [usize; 3]) -> Self {
-        let [input, taps, outputs] = sizes;
-        let dilation = words.dilation(axis);
-        let before = words.before(axis, input, (taps - 1) * dilation + 1, outputs);
-        Axis { stride: words.stride(axis), dilation, before, input, borders: words.borders(axis) }
+    /// The axis of this index: 0 rows, 1 columns.
+    fn new(conv: &Conv, shapes: &Shapes, index: usize) -> Self {
+        let [input, taps, outputs] =
+            [shapes.input, shapes.kernel, shapes.output].map(|shape| shape[2 + index]);
+        let (stride, dilation) = (conv.stride[index], conv.dilation[index]);
+        let extent = (taps - 1) * dilation + 1;
+        let total = (outputs.saturating_sub(1) * stride + extent).saturating_sub(input);
+        let before = match conv.padding {
+            Padding::Valid => 0,
+            Padding::Full => extent - 1,
+            Padding::Same => total / 2,
+            Padding::SameLower => total - total / 2,
+            Padding::Explicit { top, left, .. } => [top, left][index],
+        };
+        let Borders { top, bottom, left, right } = conv.borders;
+        Axis { stride, dilation, before, input, borders: [[top, bottom], [left, right]][index] }
     }
 
     /// The input under a tap, or the constant that stands there.
@@ -140,20 +152,16 @@ struct Window {
 }
 
 impl Window {
-    fn new(request: &Request, shapes: &Shapes) -> Result<Self, Error> {
-        let words = Words::new(&request.conv);
-        let axis = |spatial, index: usize| {
-            Axis::new(&words, spatial, [shapes.input, shapes.kernel, shapes.output].map(|shape| shape[index]))
-        };
+    fn new(conv: &Conv, shapes: &Shapes) -> Self {
         let [channels_out, channels, rows, columns] = shapes.kernel;
         let groups = shapes.input[1] / channels;
-        Ok(Window {
-            rows: axis(Spatial::Rows, 2),
-            columns: axis(Spatial::Columns, 3),
-            single_output: words.single_output(channels, [rows, columns])?,
+        Window {
+            rows: Axis::new(conv, shapes, 0),
+            columns: Axis::new(conv, shapes, 1),
+            single_output: single_output(conv, channels, [rows, columns]),
             kernel: shapes.kernel,
             outputs_per_group: channels_out / groups,
-        })
+        }
     }
 
     fn exact<T: Element>(
@@ -191,4 +199,11 @@ impl Window {
             Err(constant) => T::from_f64(constant),
         }
     }
+}
+
+/// The sum and what follows it (activation, accumulation) for one output whose inputs lie side by side.
+fn single_output(conv: &Conv, channels: usize, window: [usize; 2]) -> Conv {
+    let mut single = Conv::d2(window, window).channels(channels, 1);
+    (single.operation, single.element) = (conv.operation, conv.element);
+    single.activation(conv.activation).accumulate(conv.accumulate)
 }

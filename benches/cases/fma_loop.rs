@@ -1,14 +1,13 @@
 //! The most that the machine does: a loop of fused multiply-adds on registers and nothing else. Its speed, measured
 //! between the samples of a case, says how much of the machine the case used, even while clock speeds move.
 
-use convolve::ElementType;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::burst;
 
-/// GFLOP/s of a burst of about 50 microseconds; `None` for instruction sets without a loop here.
-pub(crate) fn burst(isa: &str, element: ElementType) -> Option<f64> {
-    #[cfg(target_arch = "x86_64")]
-    return x86::burst(isa, element);
-    #[cfg(not(target_arch = "x86_64"))]
-    return (isa, element, None).2;
+/// There is no loop for this architecture.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn burst(_isa: &str, _element: convolve::ElementType) -> Option<f64> {
+    None
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -47,7 +46,8 @@ mod x86 {
     fma_loop!(avx512_f32, "avx512f", f32, __m512, _mm512_set1_ps, _mm512_fmadd_ps);
     fma_loop!(avx512_f64, "avx512f", f64, __m512d, _mm512_set1_pd, _mm512_fmadd_pd);
 
-    pub(super) fn burst(isa: &str, element: ElementType) -> Option<f64> {
+    /// GFLOP/s of a burst of about 50 microseconds; `None` for instruction sets without a loop here.
+    pub(crate) fn burst(isa: &str, element: ElementType) -> Option<f64> {
         let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
         let start = Instant::now();
         let multiply_adds = match (isa, element) {

@@ -19,7 +19,6 @@ mod report;
 mod request;
 mod rows;
 mod runner;
-mod words;
 
 use std::error::Error;
 use std::io::{self, ErrorKind};

@@ -3,7 +3,6 @@
 use convolve::{Element, ElementType, Error};
 
 use crate::request::Request;
-use crate::words::Words;
 
 /// Input, kernel and what the output holds at first.
 pub(crate) struct Operands<T> {
@@ -30,7 +29,7 @@ impl<T: Element> Operands<T> {
         } else {
             random.uniforms(shapes.kernel)?
         };
-        let old = if Words::new(&request.conv).accumulates() {
+        let old = if request.accumulates() {
             random.uniforms(shapes.output)?
         } else {
             collect((0..count(shapes.output)).map(|_| T::from_f64(f64::NAN)))?

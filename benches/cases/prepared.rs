@@ -8,7 +8,6 @@ use crate::measure::{Timing, measure, shortest};
 use crate::operands::{Operands, Shapes};
 use crate::pool::Pool;
 use crate::request::Request;
-use crate::words::Words;
 
 pub(crate) struct Prepared<'a, T> {
     pub(crate) name: &'a str,
@@ -65,7 +64,7 @@ impl<'a, T: Element> Prepared<'a, T> {
                 fma_gflops = burst.map(|gflops| gflops.max(fma_gflops.unwrap_or(0.0)));
             },
         )?;
-        if self.expected.is_some() && Words::new(&request.conv).accumulates() {
+        if self.expected.is_some() && request.accumulates() {
             // Every call has added to what the one before it left: start again for one that can be checked.
             output.copy_from_slice(&operands.old);
             self.call(plan, &packed, pool, &mut output, &mut workspace)?;

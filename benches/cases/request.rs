@@ -1,8 +1,6 @@
 //! A request, and how its operands lie in memory.
 
-use convolve::{Conv, ElementType, Error, View, ViewMut};
-
-use crate::words::Words;
+use convolve::{Conv, ElementType, Error, Layout, View, ViewMut};
 
 /// Where the elements of an array of shape `[batch, channel, row, column]` lie. All are dense.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,6 +11,15 @@ pub(crate) enum Memory {
     Pixels,
     /// Row, column, batch: the channels of a picture taken as items of a batch, so that one kernel serves all.
     InterleavedItems,
+}
+
+impl From<Layout> for Memory {
+    fn from(layout: Layout) -> Self {
+        match layout {
+            Layout::Nchw => Memory::Planes,
+            Layout::Nhwc => Memory::Pixels,
+        }
+    }
 }
 
 impl Memory {
@@ -56,10 +63,14 @@ pub(crate) struct Request {
 impl Request {
     /// As the request itself says; `f32` if it leaves the type open.
     pub(crate) fn new(conv: Conv) -> Self {
-        let words = Words::new(&conv);
-        let [input, output] = words.memory();
-        let element = words.element().unwrap_or(ElementType::F32);
+        let (input, output) = (conv.input_layout.into(), conv.output_layout.into());
+        let element = conv.element.unwrap_or(ElementType::F32);
         let conv = conv.element_type(element);
         Request { conv, element, input, output, is_separable: false, multiply_adds: None }
+    }
+
+    /// Whether the output is read.
+    pub(crate) fn accumulates(&self) -> bool {
+        self.conv.accumulate != 0.0
     }
 }

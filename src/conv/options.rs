@@ -175,7 +175,7 @@ pub enum Accuracy {
     Normwise,
 }
 
-/// Leave it to the crate, or name one.
+/// Leave it to the crate, or name one. Made from a name, of which `auto` is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// The best by predicted cost.
@@ -186,12 +186,12 @@ pub enum Choice {
 
 impl From<&'static str> for Choice {
     fn from(name: &'static str) -> Self {
-        Choice::Only(Cow::Borrowed(name))
+        if name == "auto" { Choice::Auto } else { Choice::Only(Cow::Borrowed(name)) }
     }
 }
 
 impl From<String> for Choice {
     fn from(name: String) -> Self {
-        Choice::Only(Cow::Owned(name))
+        if name == "auto" { Choice::Auto } else { Choice::Only(Cow::Owned(name)) }
     }
 }

@@ -245,7 +245,7 @@ fn real(value: &str) -> Result<f64, Error> {
 }
 
 fn choice(value: &str) -> Choice {
-    if value == "auto" { Choice::Auto } else { Choice::from(value.to_string()) }
+    Choice::from(value.to_string())
 }
 
 fn layout(value: &str) -> Result<Layout, Error> {

@@ -1,7 +1,8 @@
 //! The constants of the cost model, all in one table, and the few formulas that use them.
 //!
-//! Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, by `cargo bench --bench crossovers`. Other
-//! machines differ by a common factor first, which no choice depends on. `docs/choosing.md` explains the model.
+//! Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, by `cargo bench --bench cases -- --file FILE
+//! --strategy all`. Other machines differ by a common factor first, which changes no choice between strategies (only
+//! from what size on threads are used). `docs/choosing.md` explains the model.
 
 use crate::conv::Layout;
 #[cfg(feature = "fft")]
@@ -43,7 +44,7 @@ impl Constants {
         problem.isa.lanes(problem.element) as f64 * Self::MULTIPLY_ADDS * fused
     }
 
-    /// Cycles to move input and output once, where they do not fit the cache.
+    /// Cycles to move input and output once: no strategy is faster.
     fn memory(problem: &Problem) -> f64 {
         let count = |shape: [usize; 4]| shape.iter().map(|&size| size as f64).product::<f64>();
         let values = count(problem.input_shape()) + count(problem.output_shape());

@@ -37,7 +37,7 @@ impl Machine {
 
 /// Level and bytes of each data or unified cache, by the CPUID instruction: leaf 4 on Intel, 0x8000001d on AMD
 /// (Intel SDM vol. 2A, CPUID; AMD APM vol. 3, appendix E).
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 fn caches() -> Vec<(u32, usize)> {
     use core::arch::x86_64::{__cpuid, __cpuid_count};
     // SAFETY: every x86-64 processor has CPUID, and leaf 0 and 0x80000000 tell which leaves exist.
@@ -72,7 +72,7 @@ fn caches() -> Vec<(u32, usize)> {
         .collect()
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
 fn caches() -> Vec<(u32, usize)> {
     Vec::new()
 }

@@ -1,6 +1,5 @@
 //! Packing patches of the input, "im2col", one panel at a time: the matrix with a column for each output pixel
-//! and a row for each tap of each channel is never stored whole (Chellapilla et al., 2006, introduced it; Vasudevan
-//! et al., 2017, and others dropped its storage).
+//! and a row for each tap of each channel (Chellapilla et al., 2006) is never stored whole (Chetlur et al., 2014).
 
 use core::ops::Range;
 

@@ -3,7 +3,7 @@
 //! A *token* (`Avx512`, `Avx2`, ...) is proof that the machine has the features: its field is private and only
 //! `detect` makes one. [`Isa::run`] holds the one `#[target_feature]` function of each set, and everything
 //! called below it is `#[inline(always)]`, so that the loops are compiled with these features. One lost
-//! `#[inline(always)]` costs a factor of 40 without a warning; `tests/codegen.rs` watches for it.
+//! `#[inline(always)]` makes a loop many times slower without a warning; `tests/codegen` watches for it.
 
 use core::fmt;
 use std::sync::OnceLock;

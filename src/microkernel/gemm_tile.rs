@@ -5,8 +5,8 @@
 //! by a broadcast of every row of `a`: 28 multiply-adds for 2 + 14 loads on 32 registers (Low et al., "Analytical
 //! modeling is enough for high-performance BLIS", 2016, give the rule for tile shapes).
 
-use super::HotLoop;
 use super::finish::{Finish, Staging, Target};
+use super::{HotLoop, Vouched};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 
@@ -36,7 +36,7 @@ pub(crate) enum TileBias<T> {
 /// Computes a tile of `rows` x `columns` results, or a part of their sums.
 ///
 /// # Safety
-/// Whoever runs it vouches that, with `lanes` those of the instruction set,
+/// Whoever makes it vouches that, with `lanes` those of the instruction set,
 /// * `a + k * rows + i` is readable for all `k < depth`, `i < rows`;
 /// * `b + k * b_step + j` is readable for all `k < depth`, `j < columns` rounded up to `lanes`;
 /// * `c + i * c_row_step + j * c_step` is readable and writable for all `i < rows`, `j < columns`;
@@ -53,6 +53,7 @@ pub(crate) struct GemmTile<T> {
     pub(crate) columns: usize,
     pub(crate) bias: TileBias<T>,
     pub(crate) finish: Finish<T>,
+    pub(crate) _vouched: Vouched,
 }
 
 impl<T: Element> Microkernel<T> for GemmTile<T> {

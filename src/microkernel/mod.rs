@@ -1,7 +1,7 @@
 //! Inner loops, generic over the instruction set. They know no geometry: they get pointers, steps and counts.
 //!
-//! Every function here is `#[inline(always)]`, down to the loads, so that it is compiled inside the one function
-//! of [`Isa::run`](crate::isa::Isa::run) that has the features. `tests/codegen.rs` reads the emitted code of the
+//! Every function that handles vectors is `#[inline(always)]`, down to the loads, so that it is compiled inside the one
+//! function of [`Isa::run`](crate::isa::Isa::run) that has the features. `tests/codegen` reads the emitted code of the
 //! loops listed by [`hot_loops`].
 
 mod finish;
@@ -11,6 +11,17 @@ pub(crate) mod sliding_tile;
 pub(crate) mod spectrum;
 
 pub(crate) use finish::Finish;
+
+/// Whoever makes a micro-kernel of raw pointers vouches for what its documentation asks, by making one of these.
+pub(crate) struct Vouched(());
+
+impl Vouched {
+    /// # Safety
+    /// The micro-kernel that it is put into has every property that its documentation asks for.
+    pub(crate) unsafe fn new() -> Self {
+        Vouched(())
+    }
+}
 
 /// A loop whose emitted code is checked: per iteration one multiply-add for each register of its tile.
 #[derive(Clone, Copy, Debug)]

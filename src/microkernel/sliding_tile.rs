@@ -13,8 +13,8 @@
 //! some of the output rows only; that range is a constant of the loop, so the sums stay in registers.
 //! Rows of input and output may be apart by any step, which is how strides and dilations are served.
 
-use super::HotLoop;
 use super::finish::{Finish, Staging, Target};
+use super::{HotLoop, Vouched};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 
@@ -24,7 +24,7 @@ pub(crate) const MAX_ROWS: usize = 4;
 /// Computes `rows` x `width` outputs of one channel, or a part of their sums.
 ///
 /// # Safety
-/// Whoever runs it vouches that, with `lanes` those of the instruction set,
+/// Whoever makes it vouches that, with `lanes` those of the instruction set,
 /// * `input + c * channel_step + j * row_step + columns[t] + x` is readable for all `c < channels`,
 ///   `j < rows + tap_rows - 1`, `x < width` rounded up to `lanes`;
 /// * `weights + c * weight_channel_step + k * weight_row_step + t` is readable for all `k < tap_rows`;
@@ -49,6 +49,7 @@ pub(crate) struct SlidingTile<'a, T> {
     pub(crate) width: usize,
     pub(crate) bias: T,
     pub(crate) finish: Finish<T>,
+    pub(crate) _vouched: Vouched,
 }
 
 /// Vectors side by side in a tile of so many rows: as many as registers allow and load sharing wants.

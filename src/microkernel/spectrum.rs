@@ -1,5 +1,6 @@
 //! Loops of the FFT strategy: products of spectra, and the way of finished rows to the output.
 
+use super::Vouched;
 use super::finish::{Finish, Staging, Target};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
@@ -35,13 +36,14 @@ impl<T: Element> Microkernel<T> for SpectrumProduct<'_, T> {
 /// Finishes a row of sums and writes it to the output.
 ///
 /// # Safety
-/// Whoever runs it vouches that `output + i * step` is readable and writable for every sum `i`.
+/// Whoever makes it vouches that `output + i * step` is readable and writable for every sum `i`.
 pub(crate) struct FinishRow<'a, T> {
     pub(crate) sums: &'a [T],
     pub(crate) bias: T,
     pub(crate) output: *mut T,
     pub(crate) step: isize,
     pub(crate) finish: Finish<T>,
+    pub(crate) _vouched: Vouched,
 }
 
 impl<T: Element> Microkernel<T> for FinishRow<'_, T> {

@@ -23,8 +23,8 @@ use crate::conv::Operation;
 use crate::cost::{Constants, Machine};
 use crate::element::Element;
 use crate::error::{Declined, Error};
-use crate::microkernel::Finish;
 use crate::microkernel::sliding_tile::{MAX_ROWS, SlidingTile};
+use crate::microkernel::{Finish, Vouched};
 use crate::problem::{Axis, Problem};
 use crate::view::View;
 use crate::window::Extensions;
@@ -294,10 +294,11 @@ impl<T: Element> DirectPlan<T> {
                 width: columns.len(),
                 bias: if pass.is_first { call.bias(output) } else { T::default() },
                 finish: self.finish.of_pass(pass.is_first, pass.is_last),
+                // SAFETY: inputs as vouched for by the caller; taps inside the packed kernel; outputs inside the output
+                // view, whose shape was checked.
+                // The steps may wrap where they are not taken (one row, one tap row).
+                _vouched: unsafe { Vouched::new() },
             };
-            // The steps may wrap where they are not taken (one row, one tap row).
-            // SAFETY: inputs as vouched for by the caller; taps inside the packed kernel; outputs inside the output
-            // view, whose shape was checked.
             T::dispatch(problem.isa, microkernel);
         }
     }

@@ -28,8 +28,8 @@ use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::fft::RealFft2d;
-use crate::microkernel::Finish;
 use crate::microkernel::spectrum::{FinishRow, SpectrumProduct};
+use crate::microkernel::{Finish, Vouched};
 use crate::problem::{Axis, Problem};
 use crate::view::View;
 use crate::window::Extensions;
@@ -233,8 +233,9 @@ impl<T: Element + FftNum> FftPlan<T> {
                 output: call.output.wrapping_offset(offset),
                 step: strides[3],
                 finish: self.finish,
+                // SAFETY: the outputs of the tile are in the output view, whose shape was checked.
+                _vouched: unsafe { Vouched::new() },
             };
-            // SAFETY: the outputs of the tile are in the output view, whose shape was checked.
             T::dispatch(problem.isa, finish);
         }
     }

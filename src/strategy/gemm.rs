@@ -18,8 +18,8 @@ use crate::cost::{Constants, Machine};
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::gemm::{Blocking, DepthOrder, Patches, pack_columns, pack_rows, row_panels};
-use crate::microkernel::Finish;
 use crate::microkernel::gemm_tile::{GemmTile, TileBias};
+use crate::microkernel::{Finish, Vouched};
 use crate::problem::Problem;
 use crate::view::View;
 use crate::window::Extensions;
@@ -316,10 +316,11 @@ impl<T: Element> GemmPlan<T> {
                 columns: panel.pixels.len(),
                 bias,
                 finish: panel.finish,
+                // SAFETY: the kernel panel has `depth` x `rows` values; the patches are a packed panel of whole vectors or
+                // in place as `step_in_place` allows; the outputs are in the view, at even distances as chosen by
+                // `for_each_panel`.
+                _vouched: unsafe { Vouched::new() },
             };
-            // SAFETY: the kernel panel has `depth` x `rows` values; the patches are a packed panel of whole vectors or
-            // in place as `step_in_place` allows; the outputs are in the view, at even distances as chosen by
-            // `for_each_panel`.
             T::dispatch(problem.isa, tile);
         }
     }
@@ -353,9 +354,10 @@ impl<T: Element> GemmPlan<T> {
                 columns,
                 bias,
                 finish: panel.finish,
+                // SAFETY: the patches are a packed panel of `depth` x `rows` values; the kernel panel has whole vectors; the
+                // outputs are in the view, at even distances as chosen by `for_each_panel`.
+                _vouched: unsafe { Vouched::new() },
             };
-            // SAFETY: the patches are a packed panel of `depth` x `rows` values; the kernel panel has whole vectors; the
-            // outputs are in the view, at even distances as chosen by `for_each_panel`.
             T::dispatch(problem.isa, tile);
         }
     }

@@ -96,7 +96,7 @@ macro_rules! strategies {
     };
 }
 
-// A new strategy is one file and one line here.
+// A new strategy is one file, its `mod` line above, and one line here.
 strategies! {
     direct::Direct,
     gemm::Gemm,

@@ -17,7 +17,7 @@ pub struct Bounds {
     u: f64,
     /// Products in a sum.
     products: f64,
-    /// Levels of a transform of the whole padded input, rounded up: no tile has more.
+    /// Levels of a transform of the whole padded input, rounded up to the next power of two: no tile has more.
     levels: f64,
     /// Sum over the channels of a group of |x| |h|, the largest over the output channels.
     norms: f64,
@@ -45,7 +45,7 @@ impl Bounds {
         Bounds {
             u: unit_roundoff::<T>(),
             products: (channels * taps) as f64,
-            levels: padded.iter().map(|size| (2.0 * size).log2().ceil()).sum(),
+            levels: padded.iter().map(|size| (2.0 * size.max(8.0)).log2().ceil()).sum(),
             norms: input_norm * kernel_norms.fold(0.0, f64::max),
             channels: channels as f64,
         }

@@ -87,7 +87,8 @@ impl Tiling {
         (len <= isize::MAX as usize / problem.element.size()).then_some(len)
     }
 
-    /// Complex values of transform scratch: an upper bound for good sizes, asserted where transforms are made.
+    /// Complex values of transform scratch: an upper bound for good sizes, checked in debug builds when a task
+    /// starts.
     pub(super) fn scratch_len(&self) -> usize {
         self.rows.transform.max(self.columns.transform).saturating_mul(2)
     }
