@@ -10,8 +10,11 @@ use crate::strategy::{self, Estimate, Strategy};
 /// What one strategy answers for a problem.
 pub(crate) type Answer = Result<Estimate, Declined>;
 
-/// The strategy to use, with its estimate.
-pub(crate) fn choose<T: Element>(problem: &Problem) -> Result<(&'static dyn Strategy<T>, Estimate), Error> {
+/// The strategy to use, with its estimate. One that failed is passed over, unless the request forces it.
+pub(crate) fn choose<T: Element>(
+    problem: &Problem,
+    failed: Option<&str>,
+) -> Result<(&'static dyn Strategy<T>, Estimate), Error> {
     let machine = Machine::get();
     if let Choice::Only(name) = &problem.conv.strategy {
         let strategy = find::<T>(name)?;
@@ -22,7 +25,7 @@ pub(crate) fn choose<T: Element>(problem: &Problem) -> Result<(&'static dyn Stra
     }
     let mut best: Option<(&'static dyn Strategy<T>, Estimate)> = None;
     let mut refusal = None;
-    for &strategy in strategy::registry::<T>() {
+    for &strategy in strategy::registry::<T>().iter().filter(|strategy| Some(strategy.name()) != failed) {
         match strategy.estimate(problem, machine) {
             Ok(estimate) if best.is_none_or(|(_, least)| estimate.seconds < least.seconds) => {
                 best = Some((strategy, estimate));

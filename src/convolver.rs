@@ -65,6 +65,11 @@ impl<T: Element> Convolver<T> {
         self.plan.workspace()
     }
 
+    /// A workspace for this many threads.
+    pub fn workspace_for(&self, threads: usize) -> Result<Workspace, Error> {
+        self.plan.workspace_for(threads)
+    }
+
     /// The problem, the choice, and what every strategy answered.
     pub fn explain(&self) -> Explanation {
         self.plan.explain()

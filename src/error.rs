@@ -83,6 +83,15 @@ pub enum Error {
         /// Elements given.
         got: usize,
     },
+    /// A crop does not lie inside its view.
+    Crop {
+        /// First index asked for.
+        start: usize,
+        /// Index behind the last asked for.
+        end: usize,
+        /// Size of the axis.
+        len: usize,
+    },
     /// A strided view reaches outside its slice.
     OutOfBounds {
         /// Sizes asked for.
@@ -200,11 +209,7 @@ impl fmt::Display for Error {
                  {channels_out} output channels"
             ),
             Error::TooLarge { quantity } => {
-                write!(
-                    f,
-                    "{quantity} exceeds {} bytes of address space, make the problem smaller",
-                    isize::MAX
-                )
+                write!(f, "{quantity} cannot be addressed on this machine, make the problem smaller")
             }
             Error::KernelExceedsInput { axis, kernel_extent, padded_input } => write!(
                 f,
@@ -224,6 +229,9 @@ impl fmt::Display for Error {
             }
             Error::Length { operand, expected, got } => {
                 write!(f, "{operand} has {got} elements, expected {expected}")
+            }
+            Error::Crop { start, end, len } => {
+                write!(f, "cannot crop {start}..{end} from an axis of {len}, expected start <= end <= {len}")
             }
             Error::OutOfBounds { dims, strides, offset, len } => write!(
                 f,

@@ -38,6 +38,8 @@ pub struct Explanation {
     pub instruction_set: &'static str,
     /// Bytes of workspace for one thread.
     pub workspace: usize,
+    /// Bytes of the packed kernel.
+    pub packed: usize,
     /// Every strategy with its answer, in the order in which ties are decided.
     pub candidates: Vec<Candidate>,
     /// What a user of the chosen strategy should know, if anything.
@@ -65,7 +67,7 @@ pub struct Prediction {
 }
 
 impl Explanation {
-    pub(crate) fn new<T: Element>(problem: &Problem, strategy: &'static str, workspace: usize) -> Self {
+    pub(crate) fn new<T: Element>(problem: &Problem, strategy: &'static str, bytes: [usize; 2]) -> Self {
         let candidates = choose::answers::<T>(problem).into_iter().map(|(strategy, answer)| {
             let answer = answer.map(|cost| Prediction { seconds: cost.seconds, workspace: cost.workspace });
             Candidate { strategy, answer }
@@ -78,7 +80,8 @@ impl Explanation {
             strategy,
             is_forced: problem.conv.strategy != crate::conv::Choice::Auto,
             instruction_set: problem.isa.name(),
-            workspace,
+            workspace: bytes[0],
+            packed: bytes[1],
             candidates: candidates.collect(),
             caution: (strategy == "fft").then_some(
                 "a NaN or infinity spreads over its whole FFT block, and errors are bounded by norms; \
@@ -95,7 +98,7 @@ impl fmt::Display for Explanation {
         writeln!(f, "shapes     input {input:?}, kernel {kernel:?}, output {output:?}")?;
         let how = if self.is_forced { "forced" } else { "lowest predicted time" };
         writeln!(f, "strategy   {} ({how}), on {}", self.strategy, self.instruction_set)?;
-        writeln!(f, "workspace  {} bytes", self.workspace)?;
+        writeln!(f, "memory     {} bytes of workspace, {} of packed kernel", self.workspace, self.packed)?;
         for candidate in &self.candidates {
             let mark = if candidate.strategy == self.strategy { '*' } else { ' ' };
             write!(f, "  {mark} {:<9}", candidate.strategy)?;

@@ -34,13 +34,24 @@ impl<T: Element> Kernel<T> {
     /// The outer product of a column and a row: tap (i, j) is `column[i] * row[j]`.
     ///
     /// ```
-    /// let blur = convolve::Kernel::separable(&[1.0f32, 2.0, 1.0], &[0.25, 0.5]);
+    /// let blur = convolve::Kernel::separable(&[1.0f32, 2.0, 1.0], &[0.25, 0.5])?;
     /// assert_eq!(blur.dims(), [3, 2]);
     /// assert_eq!(blur.taps(), [0.25, 0.5, 0.5, 1.0, 0.25, 0.5]);
+    /// # Ok::<(), convolve::Error>(())
     /// ```
-    pub fn separable(column: &[T], row: &[T]) -> Self {
-        let taps = column.iter().flat_map(|&c| row.iter().map(move |&r| c * r)).collect();
-        Kernel { rows: column.len(), columns: row.len(), taps }
+    pub fn separable(column: &[T], row: &[T]) -> Result<Self, Error> {
+        let dims = [column.len(), row.len()];
+        Self::with_taps(dims, column.iter().flat_map(|&c| row.iter().map(move |&r| c * r)))
+    }
+
+    /// From as many taps as `dims` asks for, if there is memory for them.
+    fn with_taps([rows, columns]: [usize; 2], values: impl Iterator<Item = T>) -> Result<Self, Error> {
+        let count = rows.checked_mul(columns).ok_or(Error::TooLarge { quantity: "the kernel" })?;
+        let mut taps = Vec::new();
+        let bytes = count.saturating_mul(T::TYPE.size());
+        taps.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { bytes })?;
+        taps.extend(values.take(count));
+        Ok(Kernel { rows, columns, taps })
     }
 
     /// Taps given as `f64`.
@@ -69,12 +80,8 @@ impl<T: Element> Kernel<T> {
 
     /// The mean of `rows` x `columns` pixels.
     pub fn mean([rows, columns]: [usize; 2]) -> Result<Self, Error> {
-        let count = rows.checked_mul(columns).ok_or(Error::TooLarge { quantity: "the kernel" })?;
-        let mut taps = Vec::new();
-        let bytes = count.saturating_mul(T::TYPE.size());
-        taps.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { bytes })?;
-        taps.resize(count, T::from_f64(1.0 / count as f64));
-        Ok(Kernel { rows, columns, taps })
+        let tap = T::from_f64(1.0 / (rows as f64 * columns as f64));
+        Self::with_taps([rows, columns], core::iter::repeat(tap))
     }
 
     /// Horizontal derivative, positive where values grow to the right (Sobel and Feldman 1968).

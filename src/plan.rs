@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::call::Call;
 use crate::choose;
-use crate::conv::Conv;
+use crate::conv::{Choice, Conv};
 use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::Error;
@@ -75,8 +75,13 @@ pub struct PackedKernel<T> {
 impl<T: Element> Plan<T> {
     fn new(conv: &Conv) -> Result<Self, Error> {
         let problem = Problem::new(conv, T::TYPE)?;
-        let (strategy, estimate) = choose::choose::<T>(&problem)?;
-        let prepared = strategy.prepare(&problem, Machine::get())?;
+        let (mut strategy, mut estimate) = choose::choose::<T>(&problem, None)?;
+        let mut prepared = strategy.prepare(&problem, Machine::get());
+        if problem.conv.strategy == Choice::Auto && matches!(prepared, Err(Error::OutOfMemory { .. })) {
+            (strategy, estimate) = choose::choose::<T>(&problem, Some(strategy.name()))?;
+            prepared = strategy.prepare(&problem, Machine::get());
+        }
+        let prepared = prepared?;
         let frozen = Frozen { strategy: strategy.name(), seconds: estimate.seconds, prepared, problem };
         Ok(Plan { frozen: Arc::new(frozen) })
     }
@@ -113,7 +118,8 @@ impl<T: Element> Plan<T> {
 
     /// The problem, the choice, and what every strategy answered.
     pub fn explain(&self) -> Explanation {
-        Explanation::new::<T>(&self.frozen.problem, self.frozen.strategy, self.workspace_bytes())
+        let bytes = [self.workspace_bytes(), self.packed_bytes()];
+        Explanation::new::<T>(&self.frozen.problem, self.frozen.strategy, bytes)
     }
 
     /// Lays out `kernel` (output channel, input channel of the group, row, column) for this plan, with one bias
@@ -158,6 +164,12 @@ impl<T: Element> Plan<T> {
         self.frozen.prepared.pack(kernel, packed.values.as_mut_slice(), packed.scratch.as_mut_slice());
     }
 
+    /// Bytes that a packed kernel takes: about those of the kernel for `direct` and `gemm`, several times as many for
+    /// `fft`.
+    pub fn packed_bytes(&self) -> usize {
+        self.frozen.prepared.packing().len.saturating_mul(T::TYPE.size())
+    }
+
     /// Bytes of workspace for one thread. May change between versions of the crate.
     pub fn workspace_bytes(&self) -> usize {
         self.workspace_bytes_for(1)
@@ -173,7 +185,12 @@ impl<T: Element> Plan<T> {
 
     /// A workspace for one thread.
     pub fn workspace(&self) -> Result<Workspace, Error> {
-        Workspace::with_bytes(self.workspace_bytes())
+        self.workspace_for(1)
+    }
+
+    /// A workspace for this many threads.
+    pub fn workspace_for(&self, threads: usize) -> Result<Workspace, Error> {
+        Workspace::with_bytes(self.workspace_bytes_for(threads))
     }
 
     /// Threads that can be put to use, at least one.

@@ -45,13 +45,13 @@ pub(crate) struct Problem {
 impl Conv {
     /// Batch, channels, rows and columns of the output. Checks the whole request.
     pub fn output_shape(&self) -> Result<[usize; 4], Error> {
-        Ok(Problem::new(self, self.element.unwrap_or(ElementType::F32))?.output_shape())
+        Ok(Problem::new(self, self.element_type.unwrap_or(ElementType::F32))?.output_shape())
     }
 }
 
 impl Problem {
     pub(crate) fn new(conv: &Conv, element: ElementType) -> Result<Self, Error> {
-        if let Some(expected) = conv.element.filter(|&expected| expected != element) {
+        if let Some(expected) = conv.element_type.filter(|&expected| expected != element) {
             return Err(Error::ElementType { expected: expected.name(), got: element.name() });
         }
         check_counts(conv)?;
@@ -218,10 +218,11 @@ fn axis(conv: &Conv, index: usize) -> Result<Axis, Error> {
     } else {
         (padded - extent) / stride + 1
     };
-    let Borders { top, bottom, left, right } = conv.borders;
+    let Borders { top, bottom, left, right } = conv.border;
     let [first, last] = [[top, bottom], [left, right]][index];
-    let repeats = |border, width| width > 0 && !matches!(border, Border::Zero | Border::Constant(_));
-    if input == 0 && output > 0 && (repeats(first, before) || repeats(last, after)) {
+    // Also where there is no padding on that side: reading ahead may look at it.
+    let repeats = |border| !matches!(border, Border::Zero | Border::Constant(_));
+    if input == 0 && output > 0 && (repeats(first) || repeats(last)) {
         return Err(Error::BorderOfEmptyAxis { axis: name });
     }
     // A step that is never taken is one, so that products of steps stay small.

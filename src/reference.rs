@@ -154,7 +154,7 @@ fn coordinate(axis: &Axis, at: usize, tap: usize) -> isize {
 
 /// The input at any place, extended by its borders.
 fn extended<T: Element>(problem: &Problem, input: View<'_, T>, at: [usize; 2], y: isize, x: isize) -> f64 {
-    let borders = &problem.conv.borders;
+    let borders = &problem.conv.border;
     let row = match inside(y, problem.rows.input, borders.top, borders.bottom) {
         Ok(row) => row,
         Err(constant) => return T::from_f64(constant).to_f64(),

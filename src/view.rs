@@ -88,7 +88,7 @@ impl Geometry {
 
     fn cropped(mut self, axis: usize, range: Range<usize>) -> Result<Self, Error> {
         if range.start > range.end || range.end > self.dims[axis] {
-            return Err(Error::Length { operand: "cropped axis", expected: self.dims[axis], got: range.end });
+            return Err(Error::Crop { start: range.start, end: range.end, len: self.dims[axis] });
         }
         if range.start < self.dims[axis] {
             self.origin =

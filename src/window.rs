@@ -33,6 +33,8 @@ impl<T: Element> Extension<T> {
         let n = len as isize;
         Source::Index(match self {
             Extension::Constant(value) => return Source::Value(value),
+            // There is nothing to repeat, and `Problem` has refused what would need it.
+            _ if n == 0 => return Source::Value(T::default()),
             Extension::Replicate => at.clamp(0, n - 1),
             Extension::Symmetric => {
                 let phase = at.rem_euclid(2 * n);

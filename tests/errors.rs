@@ -74,6 +74,11 @@ fn borders_of_empty_axes() {
     assert_eq!(error(conv(Border::Wrap)), Error::BorderOfEmptyAxis { axis: "rows" });
     assert_eq!(error(conv(Border::Replicate)), Error::BorderOfEmptyAxis { axis: "rows" });
     assert_eq!(conv(Border::Constant(2.0)).output_shape(), Ok([1, 1, 2, 6]));
+    // Also where that side is not padded: strategies may look ahead.
+    let border = Borders { right: Border::Reflect101, ..Borders::all(Border::Zero) };
+    let padding = Padding::Explicit { top: 0, bottom: 0, left: 7, right: 0 };
+    let got = error(Conv::d1(0, 3).stride(2).dilation(2).padding(padding).border(border));
+    assert_eq!(got, Error::BorderOfEmptyAxis { axis: "columns" });
 }
 
 #[test]

@@ -132,6 +132,55 @@ fn a_stride_picks_from_the_dense_result() {
     }
 }
 
+/// A kernel of one tap copies; with a stride beyond the input, a single row or column is left of it.
+#[test]
+fn a_single_tap_picks_inputs() {
+    let mut random = Random(31);
+    let x = integers(&mut random, 2 * 40 * 9);
+    for combination in combinations() {
+        for stride in [[1, 1], [1, 9], [1, 50], [40, 1], [60, 1], [60, 50], [7, 2]] {
+            for layout in [Layout::Nchw, Layout::Nhwc] {
+                let conv = Conv::d2([40, 9], [1, 1]).channels(2, 3).stride(stride);
+                let output = whole(
+                    &conv.layouts(Layout::Nchw, layout),
+                    &x,
+                    &[1.0, 0.0, 0.0, 1.0, 1.0, 1.0],
+                    combination,
+                );
+                let at = |channel: usize, y: usize, x_at: usize| x[(channel * 40 + y) * 9 + x_at];
+                let mut expected = Vec::new();
+                for channel in 0..3 {
+                    for y in (0..40).step_by(stride[0]) {
+                        expected.extend((0..9).step_by(stride[1]).map(|x_at| match channel {
+                            2 => at(0, y, x_at) + at(1, y, x_at),
+                            _ => at(channel, y, x_at),
+                        }));
+                    }
+                }
+                assert_eq!(output, expected, "{combination:?} {stride:?}");
+            }
+        }
+    }
+}
+
+/// By hand, with an even kernel: the modes differ in where the odd element goes.
+#[test]
+fn padding_modes_by_hand() {
+    for combination in combinations() {
+        let sums = |length: usize, taps: usize, stride: usize, padding| {
+            let x: Vec<f32> = (1..=length).map(|i| i as f32).collect();
+            whole(&Conv::d1(length, taps).stride(stride).padding(padding), &x, &vec![1.0; taps], combination)
+        };
+        assert_eq!(sums(4, 2, 1, Padding::Same), [3.0, 5.0, 7.0, 4.0]);
+        assert_eq!(sums(4, 2, 1, Padding::SameLower), [1.0, 3.0, 5.0, 7.0]);
+        assert_eq!(sums(5, 4, 2, Padding::Same), [6.0, 14.0, 9.0]);
+        assert_eq!(sums(5, 4, 2, Padding::SameLower), [3.0, 10.0, 12.0]);
+        assert_eq!(sums(4, 3, 1, Padding::Same), [3.0, 6.0, 9.0, 7.0]);
+        assert_eq!(sums(3, 2, 1, Padding::Full), [1.0, 3.0, 5.0, 3.0]);
+        assert_eq!(sums(6, 2, 3, Padding::Same), [3.0, 9.0]);
+    }
+}
+
 #[test]
 fn a_dilation_is_a_kernel_stuffed_with_zeros() {
     let mut random = Random(26);
@@ -211,7 +260,8 @@ fn an_item_of_a_batch_has_the_bits_it_has_alone() {
         let conv = forced(&Conv::d2([11, 23], [3, 4]).channels(2, 5).padding(Padding::Same), strategy, isa);
         let batch = compute(&conv.clone().batch(3), &x, &h).unwrap();
         let alone = x.chunks(2 * 11 * 23).flat_map(|item| compute(&conv, item, &h).unwrap());
-        assert!(batch.iter().zip(alone).all(|(a, b)| a.to_bits() == b.to_bits()), "{strategy} {isa}");
+        let bits = |value: f32| value.to_bits();
+        assert!(batch.iter().copied().map(bits).eq(alone.map(bits)), "{strategy} {isa}");
     }
 }
 

@@ -84,7 +84,19 @@ fn nothing_in_gives_nothing_out() {
         let empty = forced(&Conv::d2([0, 5], [3, 3]).padding(Padding::Same), strategy, isa);
         assert_eq!(empty.output_shape().unwrap(), [1, 1, 0, 5]);
         assert_eq!(compute::<f32>(&empty, &[], &[1.0; 9]).unwrap(), []);
-        // Padding alone still gives outputs.
+        // Padding alone still gives outputs, whatever the steps.
+        for [stride, dilation, left] in [[1, 1, 5], [2, 2, 7], [3, 1, 9], [1, 4, 20], [4, 3, 11]] {
+            let padding = Padding::Explicit { top: 0, bottom: 0, left, right: 0 };
+            let conv = Conv::d1(0, 3)
+                .stride(stride)
+                .dilation(dilation)
+                .padding(padding)
+                .border(Border::Constant(1.0));
+            let y = compute::<f32>(&forced(&conv, strategy, isa), &[], &[1.0; 3]).unwrap();
+            assert_eq!(y.len(), (left - 2 * dilation - 1) / stride + 1);
+            y.iter().for_each(|y| approx::assert_abs_diff_eq!(*y, 3.0, epsilon = 1e-5));
+        }
+
         let padded =
             forced(&Conv::d1(0, 2).padding(Padding::columns(2)).border(Border::Constant(3.0)), strategy, isa);
         let y = compute::<f32>(&padded, &[], &[1.0; 2]).unwrap();

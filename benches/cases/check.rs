@@ -111,7 +111,7 @@ impl Axis {
             Padding::SameLower => total - total / 2,
             Padding::Explicit { top, left, .. } => [top, left][index],
         };
-        let Borders { top, bottom, left, right } = conv.borders;
+        let Borders { top, bottom, left, right } = conv.border;
         Axis { stride, dilation, before, input, borders: [[top, bottom], [left, right]][index] }
     }
 
@@ -204,6 +204,6 @@ impl Window {
 /// The sum and what follows it (activation, accumulation) for one output whose inputs lie side by side.
 fn single_output(conv: &Conv, channels: usize, window: [usize; 2]) -> Conv {
     let mut single = Conv::d2(window, window).channels(channels, 1);
-    (single.operation, single.element) = (conv.operation, conv.element);
+    (single.operation, single.element_type) = (conv.operation, conv.element_type);
     single.activation(conv.activation).accumulate(conv.accumulate)
 }

@@ -64,7 +64,7 @@ impl Request {
     /// As the request itself says; `f32` if it leaves the type open.
     pub(crate) fn new(conv: Conv) -> Self {
         let (input, output) = (conv.input_layout.into(), conv.output_layout.into());
-        let element = conv.element.unwrap_or(ElementType::F32);
+        let element = conv.element_type.unwrap_or(ElementType::F32);
         let conv = conv.element_type(element);
         Request { conv, element, input, output, is_separable: false, multiply_adds: None }
     }

@@ -53,7 +53,7 @@ pub struct Conv {
     /// How far the input is extended.
     pub padding: Padding,
     /// What it is extended with.
-    pub borders: Borders,
+    pub border: Borders,
     /// Whether the kernel is flipped.
     pub operation: Operation,
     /// Memory order of the input.
@@ -65,7 +65,7 @@ pub struct Conv {
     /// Factor of the old output that is added.
     pub accumulate: f64,
     /// The element type, if it is settled.
-    pub element: Option<ElementType>,
+    pub element_type: Option<ElementType>,
     /// The strategy, or leave to choose.
     pub strategy: Choice,
     /// The instruction set, or leave to choose.
@@ -89,13 +89,13 @@ impl Conv {
             stride: [1, 1],
             dilation: [1, 1],
             padding: Padding::Valid,
-            borders: Borders::all(Border::Zero),
+            border: Borders::all(Border::Zero),
             operation,
             input_layout: Layout::Nchw,
             output_layout: Layout::Nchw,
             activation: Activation::None,
             accumulate: 0.0,
-            element: None,
+            element_type: None,
             strategy: Choice::Auto,
             instruction_set: Choice::Auto,
             accuracy: Accuracy::Normwise,
@@ -161,7 +161,7 @@ impl Conv {
     /// What the input is extended with, one [`Border`] for all sides or [`Borders`] per side;
     /// [`Border::Zero`] unless set.
     pub fn border(mut self, border: impl Into<Borders>) -> Self {
-        self.borders = border.into();
+        self.border = border.into();
         self
     }
 
@@ -206,7 +206,7 @@ impl Conv {
 
     /// Names the element type; planning for another one is then an error. Unset, the request serves all.
     pub fn element_type(mut self, element: ElementType) -> Self {
-        self.element = Some(element);
+        self.element_type = Some(element);
         self
     }
 

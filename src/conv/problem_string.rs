@@ -20,7 +20,7 @@ impl Display for Conv {
             Operation::CrossCorrelation => "correlate",
             Operation::Convolution => "convolve",
         })?;
-        if let Some(element) = self.element {
+        if let Some(element) = self.element_type {
             write!(f, " {element}")?;
         }
         write!(f, " in={}", Axes(self.dimensions, self.input))?;
@@ -44,9 +44,9 @@ impl Display for Conv {
             write!(f, " padding=")?;
             write_padding(f, self.padding)?;
         }
-        if self.borders != default.borders {
+        if self.border != default.border {
             write!(f, " border=")?;
-            write_borders(f, self.borders)?;
+            write_borders(f, self.border)?;
         }
         self.write_execution(f)
     }
@@ -167,7 +167,7 @@ impl FromStr for Conv {
             return Err(unreadable(find("kernel").unwrap_or(""), "as many kernel axes as `in=` has"));
         }
         let mut conv = Conv::new(dimensions, both(input), both(kernel), operation);
-        conv.element = element;
+        conv.element_type = element;
         for (key, value) in pairs {
             conv.set(key, value)?;
         }
@@ -195,7 +195,7 @@ impl Conv {
             "stride" => self.stride = each(value)?,
             "dilation" => self.dilation = each(value)?,
             "padding" => self.padding = padding(value)?,
-            "border" => self.borders = borders(value)?,
+            "border" => self.border = borders(value)?,
             "layout" => {
                 let (input, output) = value.split_once(':').unwrap_or((value, value));
                 (self.input_layout, self.output_layout) = (layout(input)?, layout(output)?);

@@ -97,7 +97,7 @@ impl Constants {
         let [across, along] = if lanes_are_channels { [channels, pixels] } else { [pixels, channels] };
         let padded = (across / lanes).ceil() * lanes / across.max(1.0);
         // A tile of few rows is bound by loads and latency.
-        let rows = along.min(14.0);
+        let rows = along.clamp(1.0, 14.0);
         let efficiency = Self::GEMM * rows / (rows + 2.5);
         let compute = problem.multiply_adds() * padded / (Self::peak(problem) * efficiency);
         let groups = (problem.batch() * problem.groups()) as f64;

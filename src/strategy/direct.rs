@@ -47,7 +47,7 @@ impl<T: Element> Strategy<T> for Direct {
 
     fn prepare(&self, problem: &Problem, _machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
         Ok(Box::new(DirectPlan::<T> {
-            extensions: Extensions::new(problem.conv.borders),
+            extensions: Extensions::new(problem.conv.border),
             finish: Finish::new(&problem.conv),
             rows: RowSpacing::new(&problem.rows),
             band: Band::new(problem),

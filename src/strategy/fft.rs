@@ -47,19 +47,21 @@ impl<T: Element + FftNum> Strategy<T> for Fft {
             return Err(Declined::Accuracy);
         }
         let (tiling, seconds) = Tiling::cheapest(problem)?;
-        Ok(Estimate { seconds, workspace: tiling.workspace(problem) })
+        Ok(Estimate { seconds, workspace: tiling.workspace(problem, tiling.scratch_len()) })
     }
 
     fn prepare(&self, problem: &Problem, _machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
         let declined = |reason| Error::Declined { strategy: "fft", reason };
         let (tiling, _) = Tiling::cheapest(problem).map_err(declined)?;
         // The planner's tables are about as large as the workspace; it would abort where they cannot be had.
-        let bytes = tiling.workspace(problem).saturating_mul(2);
+        let bytes = tiling.workspace(problem, tiling.scratch_len()).saturating_mul(2);
         Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory { bytes })?;
+        let fft = RealFft2d::new(tiling.transform());
         Ok(Box::new(FftPlan::<T> {
-            fft: RealFft2d::new(tiling.transform()),
+            scratch: tiling.scratch_len().max(fft.scratch_len()),
+            fft,
             tiling,
-            extensions: Extensions::new(problem.conv.borders),
+            extensions: Extensions::new(problem.conv.border),
             finish: Finish::new(&problem.conv),
             problem: problem.clone(),
         }))
@@ -72,6 +74,8 @@ struct FftPlan<T> {
     finish: Finish<T>,
     tiling: Tiling,
     fft: RealFft2d<T>,
+    /// Complex values of transform scratch.
+    scratch: usize,
 }
 
 /// Memory of one task.
@@ -139,7 +143,7 @@ impl<T: Element + FftNum> Prepared<T> for FftPlan<T> {
     }
 
     fn workspace(&self) -> usize {
-        self.tiling.workspace(&self.problem)
+        self.tiling.workspace(&self.problem, self.scratch)
     }
 
     fn run(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
@@ -181,12 +185,11 @@ impl<T: Element + FftNum> FftPlan<T> {
 
     fn buffers<'a>(&self, mut memory: &'a mut [u8]) -> Buffers<'a, T> {
         let len = self.fft.spectrum_len();
-        debug_assert!(self.fft.scratch_len() <= self.tiling.scratch_len());
         let [rows, columns] = self.tiling.transform();
         let (inputs, sums) =
             take(&mut memory, (self.problem.group_in + 1) * len).split_at_mut(self.problem.group_in * len);
         let lines = take(&mut memory, RealFft2d::<T>::lines_len([rows, columns]));
-        let scratch = take(&mut memory, self.tiling.scratch_len());
+        let scratch = take(&mut memory, self.scratch);
         Buffers { inputs, sums, lines, scratch, image: take(&mut memory, rows * columns) }
     }
 

@@ -44,10 +44,14 @@ impl<T: Element> Strategy<T> for Gemm {
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
+        let shape = Shape::new(problem, machine);
+        let packed_len =
+            shape.packed_len(problem).ok_or(Error::TooLarge { quantity: "the packed kernel" })?;
         Ok(Box::new(GemmPlan::<T> {
-            extensions: Extensions::new(problem.conv.borders),
+            extensions: Extensions::new(problem.conv.border),
             finish: Finish::new(&problem.conv),
-            shape: Shape::new(problem, machine),
+            shape,
+            packed_len,
             problem: problem.clone(),
         }))
     }
@@ -116,12 +120,19 @@ impl Shape {
         Booking::new().add::<T>(self.panel_values()).add::<T>(self.blocking.columns).bytes()
     }
 
-    /// Values of a packed kernel, one group: a step of the depth takes every output channel.
+    /// Values that a step of the depth takes in a packed kernel: every output channel of a group.
     fn step_values(&self, channels: usize) -> usize {
         match self.lanes_are {
             LanesAre::Pixels => channels,
             LanesAre::OutputChannels => channels.next_multiple_of(self.blocking.columns),
         }
+    }
+
+    /// Values in a packed kernel. With columns filled up, it may be too large where the kernel is not.
+    fn packed_len(&self, problem: &Problem) -> Option<usize> {
+        let len =
+            self.step_values(problem.group_out).checked_mul(self.depth)?.checked_mul(problem.groups())?;
+        (len <= isize::MAX as usize / problem.element.size()).then_some(len)
     }
 }
 
@@ -130,6 +141,7 @@ struct GemmPlan<T> {
     extensions: Extensions<T>,
     finish: Finish<T>,
     shape: Shape,
+    packed_len: usize,
 }
 
 /// A panel of patches: the steps of one block of the depth under some neighbouring output pixels.
@@ -158,7 +170,7 @@ impl<T: Element> Prepared<T> for GemmPlan<T> {
             groups: problem.groups(),
             flipped: problem.conv.operation == Operation::Convolution,
             tiles: [width, depth, orders, 0],
-            len: problem.groups() * shape.depth * shape.step_values(problem.group_out),
+            len: self.packed_len,
             scratch: 0,
         }
     }
@@ -268,9 +280,10 @@ impl<T: Element> GemmPlan<T> {
     /// vectors are read, so the last pixels of a plane are packed instead.
     fn step_in_place(&self, call: &Call<'_, T>, pixels: &Range<usize>) -> Option<usize> {
         let Problem { rows, columns, .. } = &self.problem;
+        // One tap and as many outputs as inputs, unpadded: output pixels are input pixels.
         let is_pointwise = [rows, columns]
             .iter()
-            .all(|axis| axis.taps == 1 && axis.stride == 1 && axis.before == 0 && axis.after == 0);
+            .all(|axis| axis.taps == 1 && axis.output == axis.input && axis.before == 0 && axis.after == 0);
         let [_, channel_stride, row_stride, column_stride] = call.input_strides;
         let is_flat = column_stride == 1 && (rows.input == 1 || row_stride == columns.input as isize);
         let lanes = self.problem.isa.lanes(T::TYPE);

@@ -27,7 +27,7 @@ pub struct Bounds {
 impl Bounds {
     /// Borders and paddings bound the norm of the padded input: as many values as it has of the largest that it has.
     pub fn new<T: Element>(conv: &Conv, plan: &Plan<T>, operands: &Operands<T>) -> Self {
-        let Borders { top, bottom, left, right } = conv.borders;
+        let Borders { top, bottom, left, right } = conv.border;
         let [outputs, channels, rows, columns] = plan.kernel_shape();
         let padded = padded_size(conv, plan);
         let largest = |values: &[T]| values.iter().map(|value| value.to_f64().abs()).fold(0.0, f64::max);

@@ -1,6 +1,6 @@
 //! Seeded random numbers and random requests.
 
-use convolve::{Accuracy, Activation, Border, Borders, Conv, Element, Layout, Padding};
+use convolve::{Activation, Border, Borders, Conv, Element, Layout, Padding};
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
 pub struct Random(pub u64);
@@ -120,9 +120,4 @@ fn padding(random: &mut Random, one_dimension: bool) -> Padding {
     let (top, bottom) = (rows(), rows());
     let explicit = Padding::Explicit { top, bottom, left: random.below(9), right: random.below(9) };
     random.pick(&[Padding::Valid, Padding::Same, Padding::SameLower, Padding::Full, explicit])
-}
-
-/// The same request held to componentwise accuracy.
-pub fn componentwise(conv: &Conv) -> Conv {
-    conv.clone().accuracy(Accuracy::Componentwise)
 }

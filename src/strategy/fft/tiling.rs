@@ -57,7 +57,7 @@ impl Tiling {
         for rows in AxisTiling::candidates(&problem.rows) {
             for columns in AxisTiling::candidates(&problem.columns) {
                 let tiling = Tiling { rows, columns };
-                let memory = tiling.workspace(problem);
+                let memory = tiling.workspace(problem, tiling.scratch_len());
                 least_memory = least_memory.min(memory);
                 if memory > limit || tiling.packed_len(problem).is_none() {
                     continue;
@@ -87,13 +87,13 @@ impl Tiling {
         (len <= isize::MAX as usize / problem.element.size()).then_some(len)
     }
 
-    /// Complex values of transform scratch: an upper bound for good sizes, checked in debug builds when a task
-    /// starts.
+    /// Complex values of transform scratch that good sizes need at most.
     pub(super) fn scratch_len(&self) -> usize {
         self.rows.transform.max(self.columns.transform).saturating_mul(2)
     }
 
-    pub(super) fn workspace(&self, problem: &Problem) -> usize {
+    /// Bytes of workspace of a task, with so many complex values of transform scratch.
+    pub(super) fn workspace(&self, problem: &Problem, scratch: usize) -> usize {
         let real = problem.element.size();
         let spectra = problem.group_in.saturating_add(1).saturating_mul(self.spectrum_len());
         let lines = if self.rows.transform > 1 { self.spectrum_len() } else { 0 };
@@ -103,7 +103,7 @@ impl Tiling {
         Booking::new()
             .add::<u8>(complex(spectra))
             .add::<u8>(complex(lines))
-            .add::<u8>(complex(self.scratch_len()))
+            .add::<u8>(complex(scratch))
             .add::<u8>(image.saturating_mul(real))
             .bytes()
     }
@@ -118,6 +118,6 @@ impl Tiling {
         let forward = used * fft.along_row + fft.along_columns;
         let backward = kept * fft.along_row + fft.along_columns;
         let product = self.spectrum_len() as f64 * fft.product;
-        tiles * (fft.tile + inputs * forward + outputs * (inputs * product + backward))
+        fft.tile + tiles * (fft.tile + inputs * forward + outputs * (inputs * product + backward))
     }
 }
