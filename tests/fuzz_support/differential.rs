@@ -5,7 +5,7 @@ use convolve::{Conv, Element, Error, Layout, PackedKernel, Plan, View, ViewMut, 
 use super::Reached;
 use super::bytes::Bytes;
 use super::operands::{Seed, assert_exact, assert_refusal_is_due, indices, is_affordable};
-use super::request::{Request, instruction_sets};
+use super::request::{Request, available_instruction_set};
 
 /// A request with the memory to execute it in.
 struct Case {
@@ -22,7 +22,7 @@ struct Case {
 pub fn check(data: &[u8]) -> Reached {
     let mut bytes = Bytes::new(data);
     let strategy = bytes.pick(&convolve::strategies());
-    let instruction_set = bytes.pick(&instruction_sets());
+    let instruction_set = available_instruction_set(&mut bytes);
     let is_double = bytes.flag();
     let mut request = Request::small(&mut bytes);
     request.strategy = Some(strategy);

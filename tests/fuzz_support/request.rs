@@ -142,8 +142,8 @@ impl Request {
             accumulate: hostile_real(bytes),
             accuracy: bytes.pick(&[Accuracy::Normwise, Accuracy::Componentwise]),
             element: bytes.pick(&[None, None, Some(ElementType::F32), Some(ElementType::F64)]),
-            strategy: hostile_name(bytes, convolve::strategies()),
-            instruction_set: hostile_name(bytes, instruction_sets()),
+            strategy: hostile_name(bytes, &convolve::strategies()),
+            instruction_set: hostile_name(bytes, &INSTRUCTION_SETS),
             workspace_limit: bytes.pick(&[AMPLE_WORKSPACE, 1 << 20, 1 << 16, 1000, 0]),
         }
     }
@@ -256,10 +256,14 @@ impl Request {
     }
 }
 
-/// The names of the instruction sets that this machine has.
-pub fn instruction_sets() -> Vec<&'static str> {
-    let available = InstructionSet::available().expect("CONVOLVE_ISA names an instruction set");
-    available.iter().map(|instruction_set| instruction_set.name()).collect()
+/// Every instruction set, whether this machine has it or not, so that bytes mean the same everywhere.
+const INSTRUCTION_SETS: [&str; 4] = ["avx512", "avx2", "portable", "scalar"];
+
+/// One that this machine has; the best of them in place of one that it has not.
+pub fn available_instruction_set(bytes: &mut Bytes<'_>) -> &'static str {
+    let name = bytes.pick(&INSTRUCTION_SETS);
+    let best = || InstructionSet::best().expect("CONVOLVE_ISA names an instruction set");
+    InstructionSet::find(name).unwrap_or_else(|_| best()).name()
 }
 
 /// The reference follows periodic borders back step by step, which would take forever from afar.
@@ -324,7 +328,7 @@ fn hostile_real(bytes: &mut Bytes<'_>) -> f64 {
     }
 }
 
-fn hostile_name(bytes: &mut Bytes<'_>, known: Vec<&'static str>) -> Option<&'static str> {
+fn hostile_name(bytes: &mut Bytes<'_>, known: &[&'static str]) -> Option<&'static str> {
     match bytes.below(known.len() + 2) {
         0 => None,
         1 => bytes.pick(&[None, None, None, Some("unheard_of")]),

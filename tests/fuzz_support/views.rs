@@ -10,7 +10,7 @@ use convolve::{Element, Error, Plan, View, ViewMut};
 use super::Reached;
 use super::bytes::Bytes;
 use super::operands::{Seed, assert_exact, assert_refusal_is_due, indices, is_affordable};
-use super::request::{Request, hostile_size, instruction_sets};
+use super::request::{Request, available_instruction_set, hostile_size};
 use grid::Grid;
 use placed::Placed;
 
@@ -24,7 +24,7 @@ pub fn check(data: &[u8]) -> Reached {
         check_constructors(&mut bytes);
         return Reached::default();
     }
-    let instruction_set = bytes.pick(&instruction_sets());
+    let instruction_set = available_instruction_set(&mut bytes);
     if bytes.flag() {
         execute::<f64>(&mut bytes, instruction_set)
     } else {
