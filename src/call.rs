@@ -1,9 +1,11 @@
 //! The operands of one execution, as strategies and packing read them.
 
+use core::ops::Range;
+
 use crate::element::Element;
 use crate::problem::Problem;
 use crate::view::{View, ViewMut};
-use crate::window::{Extensions, Plane};
+use crate::window::{Extensions, Pixels, Plane};
 
 /// The operands of one execution. Shapes have been checked against the problem.
 pub(crate) struct Call<'a, T> {
@@ -57,6 +59,24 @@ impl<'a, T: Element> Call<'a, T> {
         let base = self.input.wrapping_offset(offset);
         // SAFETY: the shape of the input view was checked against the problem; a view is inside its slice.
         unsafe { Plane::new(base, [problem.rows.input, problem.columns.input], [row, column], extensions) }
+    }
+
+    /// Neighbouring channels of an item of the input, with channels innermost, seen through their borders.
+    pub(crate) fn pixels<'b>(
+        &self,
+        problem: &Problem,
+        item: usize,
+        channels: Range<usize>,
+        extensions: &'b Extensions<T>,
+    ) -> Pixels<'b, T> {
+        let [batch, channel, row, column] = self.input_strides;
+        // As in `plane`.
+        let offset =
+            (item as isize).wrapping_mul(batch).wrapping_add((channels.start as isize).wrapping_mul(channel));
+        let base = self.input.wrapping_offset(offset);
+        let dims = [channels.len(), problem.rows.input, problem.columns.input];
+        // SAFETY: as in `plane`.
+        unsafe { Pixels::new(base, dims, [channel, row, column], extensions, problem.isa) }
     }
 
     /// The bias of an output channel.

@@ -1,7 +1,14 @@
 //! Reading the *logically padded* input: the only place that knows borders.
 //!
-//! GEMM packing, FFT tiles and the edges of the direct strategy all read through [`Plane::read`], so that every
-//! border works with every strategy and no inner loop has a branch for it.
+//! GEMM packing, FFT tiles and the edges of the other strategies all read through [`Plane::read`], a channel at a time, or
+//! [`Pixels::read`], with channels innermost, so that every border works with every strategy and no inner loop has a
+//! branch for it.
+
+mod pixels;
+
+use core::ops::Range;
+
+pub(crate) use pixels::Pixels;
 
 use crate::conv::{Border, Borders};
 use crate::element::Element;
@@ -74,6 +81,23 @@ impl<T: Element> Extensions<T> {
             right: Extension::new(borders.right),
         }
     }
+
+    /// Where row `y` takes its values from.
+    fn row(&self, y: isize, rows: usize) -> Source<T> {
+        if (0..rows as isize).contains(&y) {
+            return Source::Index(y);
+        }
+        let extension = if y < 0 { self.top } else { self.bottom };
+        extension.resolve(y, rows)
+    }
+}
+
+/// Those of `count` places `x`, `x + step`, ... that are inside `0..columns`.
+fn inside(x: isize, step: usize, count: usize, columns: usize) -> Range<usize> {
+    // From the first i with x + i * step >= 0 to the last with x + i * step < columns.
+    let first = if x < 0 { x.unsigned_abs().div_ceil(step).min(count) } else { 0 };
+    let reach = (columns as isize - x).max(0) as usize;
+    first..reach.div_ceil(step).clamp(first, count)
 }
 
 /// One channel of one item of the input, extended without end on all sides.
@@ -103,14 +127,9 @@ impl<'a, T: Element> Plane<'a, T> {
 
     /// `out[i] = padded(y, x + i * step)`.
     pub(crate) fn read(&self, y: isize, x: isize, step: usize, out: &mut [T]) {
-        let row = if (0..self.rows as isize).contains(&y) {
-            y
-        } else {
-            let extension = if y < 0 { self.extensions.top } else { self.extensions.bottom };
-            match extension.resolve(y, self.rows) {
-                Source::Value(value) => return out.fill(value),
-                Source::Index(row) => row,
-            }
+        let row = match self.extensions.row(y, self.rows) {
+            Source::Value(value) => return out.fill(value),
+            Source::Index(row) => row,
         };
         // In the plane, unless the plane has no columns; then nothing is read through it.
         let base = self.base.wrapping_offset(row.wrapping_mul(self.row_stride));
@@ -123,16 +142,13 @@ impl<'a, T: Element> Plane<'a, T> {
 
     /// The general case of [`read`](Plane::read), in the row that starts at `base`.
     fn read_across_ends(&self, base: *const T, x: isize, step: usize, out: &mut [T]) {
-        // Columns inside: from the first i with x + i * step >= 0 to the last with x + i * step < columns.
-        let first = if x < 0 { x.unsigned_abs().div_ceil(step).min(out.len()) } else { 0 };
-        let reach = (self.columns as isize - x).max(0) as usize;
-        let last = reach.div_ceil(step).clamp(first, out.len());
+        let Range { start: first, end: last } = inside(x, step, out.len(), self.columns);
         let (outside_left, rest) = out.split_at_mut(first);
-        let (inside, outside_right) = rest.split_at_mut(last - first);
+        let (middle, outside_right) = rest.split_at_mut(last - first);
         let at = |i: usize| x + (i * step) as isize;
-        if !inside.is_empty() {
+        if !middle.is_empty() {
             // SAFETY: columns at(first) to at(last - 1) are inside the plane by the choice of both.
-            unsafe { self.read_inside(base.offset(at(first) * self.column_stride), step, inside) };
+            unsafe { self.read_inside(base.offset(at(first) * self.column_stride), step, middle) };
         }
         self.read_outside(base, self.extensions.left, x, step, outside_left);
         self.read_outside(base, self.extensions.right, at(last), step, outside_right);

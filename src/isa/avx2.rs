@@ -13,7 +13,7 @@ static MASK_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 
 macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $masks:ident, $splat:ident, $load:ident, $load_masked:ident,
-     $store:ident, $store_masked:ident, $add:ident, $mul_add:ident, $max:ident, $min:ident) => {
+     $store:ident, $store_masked:ident, $add:ident, $mul_add:ident, $max:ident, $min:ident, $transpose:ident) => {
         impl Lanes<$element> for Avx2 {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -80,15 +80,72 @@ macro_rules! lanes {
                 // SAFETY: as in `at_least`.
                 unsafe { $min(bound, vector) }
             }
+
+            #[inline(always)]
+            unsafe fn transpose(self, from: *const $element, from_step: isize, to: *mut $element, to_step: isize) {
+                let mut rows = [self.splat(0.0 as $element); $lanes];
+                for (r, row) in rows.iter_mut().enumerate() {
+                    // SAFETY: the caller vouches for the square.
+                    *row = unsafe { self.load(from.offset(r as isize * from_step)) };
+                }
+                // SAFETY: the token proves AVX2.
+                let columns = unsafe { $transpose(rows) };
+                for (c, &column) in columns.iter().enumerate() {
+                    // SAFETY: the caller vouches for the square.
+                    unsafe { self.store(to.offset(c as isize * to_step), column) };
+                }
+            }
         }
     };
 }
 
+/// First pairs of elements, then pairs of pairs within 128 bits, then halves.
+#[inline(always)]
+unsafe fn transposed_8x8(rows: [__m256; 8]) -> [__m256; 8] {
+    // SAFETY: the caller holds a token.
+    unsafe {
+        let mut columns = rows;
+        for j in 0..2 {
+            let quad = |half: usize| {
+                let [a, b, c, d] = [0, 1, 2, 3].map(|i| rows[4 * half + i]);
+                let (ab, cd) = if j == 0 {
+                    (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d))
+                } else {
+                    (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d))
+                };
+                [_mm256_shuffle_ps::<0x44>(ab, cd), _mm256_shuffle_ps::<0xee>(ab, cd)]
+            };
+            let (top, bottom) = (quad(0), quad(1));
+            for i in 0..2 {
+                columns[2 * j + i] = _mm256_permute2f128_ps::<0x20>(top[i], bottom[i]);
+                columns[4 + 2 * j + i] = _mm256_permute2f128_ps::<0x31>(top[i], bottom[i]);
+            }
+        }
+        columns
+    }
+}
+
+/// First pairs of elements, then halves.
+#[inline(always)]
+unsafe fn transposed_4x4([a, b, c, d]: [__m256d; 4]) -> [__m256d; 4] {
+    // SAFETY: the caller holds a token.
+    unsafe {
+        let (ab_low, ab_high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
+        let (cd_low, cd_high) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
+        [
+            _mm256_permute2f128_pd::<0x20>(ab_low, cd_low),
+            _mm256_permute2f128_pd::<0x20>(ab_high, cd_high),
+            _mm256_permute2f128_pd::<0x31>(ab_low, cd_low),
+            _mm256_permute2f128_pd::<0x31>(ab_high, cd_high),
+        ]
+    }
+}
+
 lanes!(
     f32, __m256, 8, MASK_32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_storeu_ps,
-    _mm256_maskstore_ps, _mm256_add_ps, _mm256_fmadd_ps, _mm256_max_ps, _mm256_min_ps
+    _mm256_maskstore_ps, _mm256_add_ps, _mm256_fmadd_ps, _mm256_max_ps, _mm256_min_ps, transposed_8x8
 );
 lanes!(
     f64, __m256d, 4, MASK_64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_maskload_pd, _mm256_storeu_pd,
-    _mm256_maskstore_pd, _mm256_add_pd, _mm256_fmadd_pd, _mm256_max_pd, _mm256_min_pd
+    _mm256_maskstore_pd, _mm256_add_pd, _mm256_fmadd_pd, _mm256_max_pd, _mm256_min_pd, transposed_4x4
 );

@@ -11,7 +11,7 @@ x86_token! {
 
 macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $mask:ty, $splat:ident, $load:ident, $load_masked:ident,
-     $store:ident, $store_masked:ident, $add:ident, $mul_add:ident, $max:ident, $min:ident) => {
+     $store:ident, $store_masked:ident, $add:ident, $mul_add:ident, $max:ident, $min:ident, $transpose:ident) => {
         impl Lanes<$element> for Avx512 {
             type Vector = $vector;
             const LANES: usize = $lanes;
@@ -70,6 +70,21 @@ macro_rules! lanes {
                 // SAFETY: as in `at_least`.
                 unsafe { $min(bound, vector) }
             }
+
+            #[inline(always)]
+            unsafe fn transpose(self, from: *const $element, from_step: isize, to: *mut $element, to_step: isize) {
+                let mut rows = [self.splat(0.0 as $element); $lanes];
+                for (r, row) in rows.iter_mut().enumerate() {
+                    // SAFETY: the caller vouches for the square.
+                    *row = unsafe { self.load(from.offset(r as isize * from_step)) };
+                }
+                // SAFETY: the token proves AVX-512.
+                let columns = unsafe { $transpose(rows) };
+                for (c, &column) in columns.iter().enumerate() {
+                    // SAFETY: the caller vouches for the square.
+                    unsafe { self.store(to.offset(c as isize * to_step), column) };
+                }
+            }
         }
     };
 }
@@ -81,11 +96,67 @@ fn first<const LANES: usize>(count: usize) -> u32 {
     (1u32 << count) - 1
 }
 
+/// First pairs of elements, then pairs of pairs within 128 bits, then blocks of 128 bits.
+#[inline(always)]
+unsafe fn transposed_16x16(rows: [__m512; 16]) -> [__m512; 16] {
+    // SAFETY: the caller holds a token.
+    unsafe {
+        let mut quads = [_mm512_setzero_ps(); 16];
+        for i in 0..4 {
+            let pair = |a: __m512, b: __m512| {
+                [_mm512_castps_pd(_mm512_unpacklo_ps(a, b)), _mm512_castps_pd(_mm512_unpackhi_ps(a, b))]
+            };
+            let [ab_low, ab_high] = pair(rows[4 * i], rows[4 * i + 1]);
+            let [cd_low, cd_high] = pair(rows[4 * i + 2], rows[4 * i + 3]);
+            quads[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab_low, cd_low));
+            quads[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab_low, cd_low));
+            quads[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab_high, cd_high));
+            quads[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab_high, cd_high));
+        }
+        let mut columns = rows;
+        for j in 0..4 {
+            let ab_even = _mm512_shuffle_f32x4::<0x88>(quads[j], quads[4 + j]);
+            let ab_odd = _mm512_shuffle_f32x4::<0xdd>(quads[j], quads[4 + j]);
+            let cd_even = _mm512_shuffle_f32x4::<0x88>(quads[8 + j], quads[12 + j]);
+            let cd_odd = _mm512_shuffle_f32x4::<0xdd>(quads[8 + j], quads[12 + j]);
+            columns[j] = _mm512_shuffle_f32x4::<0x88>(ab_even, cd_even);
+            columns[8 + j] = _mm512_shuffle_f32x4::<0xdd>(ab_even, cd_even);
+            columns[4 + j] = _mm512_shuffle_f32x4::<0x88>(ab_odd, cd_odd);
+            columns[12 + j] = _mm512_shuffle_f32x4::<0xdd>(ab_odd, cd_odd);
+        }
+        columns
+    }
+}
+
+/// First pairs of elements, then blocks of 128 bits.
+#[inline(always)]
+unsafe fn transposed_8x8(rows: [__m512d; 8]) -> [__m512d; 8] {
+    // SAFETY: the caller holds a token.
+    unsafe {
+        let mut columns = rows;
+        for odd in 0..2 {
+            let mut pairs = [_mm512_setzero_pd(); 4];
+            for (i, pair) in pairs.iter_mut().enumerate() {
+                let (a, b) = (rows[2 * i], rows[2 * i + 1]);
+                *pair = if odd == 0 { _mm512_unpacklo_pd(a, b) } else { _mm512_unpackhi_pd(a, b) };
+            }
+            let [ab, cd, ef, gh] = pairs;
+            let (ab_even, ab_odd) = (_mm512_shuffle_f64x2::<0x88>(ab, cd), _mm512_shuffle_f64x2::<0xdd>(ab, cd));
+            let (ef_even, ef_odd) = (_mm512_shuffle_f64x2::<0x88>(ef, gh), _mm512_shuffle_f64x2::<0xdd>(ef, gh));
+            columns[odd] = _mm512_shuffle_f64x2::<0x88>(ab_even, ef_even);
+            columns[2 + odd] = _mm512_shuffle_f64x2::<0x88>(ab_odd, ef_odd);
+            columns[4 + odd] = _mm512_shuffle_f64x2::<0xdd>(ab_even, ef_even);
+            columns[6 + odd] = _mm512_shuffle_f64x2::<0xdd>(ab_odd, ef_odd);
+        }
+        columns
+    }
+}
+
 lanes!(
     f32, __m512, 16, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_storeu_ps,
-    _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_max_ps, _mm512_min_ps
+    _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_max_ps, _mm512_min_ps, transposed_16x16
 );
 lanes!(
     f64, __m512d, 8, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_maskz_loadu_pd, _mm512_storeu_pd,
-    _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd, _mm512_max_pd, _mm512_min_pd
+    _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd, _mm512_max_pd, _mm512_min_pd, transposed_8x8
 );

@@ -69,6 +69,24 @@ pub trait Lanes<T>: Isa {
     fn at_least(self, vector: Self::Vector, bound: Self::Vector) -> Self::Vector;
     /// `bound` where `vector > bound`, else `vector`: a NaN in `vector` stays.
     fn at_most(self, vector: Self::Vector, bound: Self::Vector) -> Self::Vector;
+    /// Transposes a square of `LANES` x `LANES`: `to[c * to_step + r] = from[r * from_step + c]`.
+    ///
+    /// # Safety
+    /// The elements of both squares are valid for reading and writing; the squares do not overlap.
+    #[inline(always)]
+    unsafe fn transpose(self, from: *const T, from_step: isize, to: *mut T, to_step: isize)
+    where
+        T: Copy,
+    {
+        for r in 0..Self::LANES {
+            for c in 0..Self::LANES {
+                // SAFETY: elements of the squares.
+                unsafe {
+                    *to.offset(c as isize * to_step).add(r) = *from.offset(r as isize * from_step).add(c)
+                };
+            }
+        }
+    }
 }
 
 /// An inner loop, generic over the instruction set. `run` must be `#[inline(always)]`.

@@ -44,6 +44,13 @@ impl<T: Element> Finish<T> {
         self.accumulate != T::default()
     }
 
+    /// One vector of sums finished; `old` counts only where the old output is read.
+    #[inline(always)]
+    pub(crate) fn vector<I: Lanes<T>>(&self, isa: I, sum: I::Vector, old: I::Vector) -> I::Vector {
+        let sum = if self.accumulates() { isa.mul_add(isa.splat(self.accumulate), old, sum) } else { sum };
+        isa.at_most(isa.at_least(sum, isa.splat(self.low)), isa.splat(self.high))
+    }
+
     /// Adds the old output to sums that hold the bias; `rows` of them start at `to`, `row_step` apart.
     ///
     /// # Safety

@@ -9,6 +9,7 @@ pub(crate) mod gemm_tile;
 pub(crate) mod sliding_tile;
 #[cfg(feature = "fft")]
 pub(crate) mod spectrum;
+pub(crate) mod transpose;
 
 pub(crate) use finish::Finish;
 

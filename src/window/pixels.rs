@@ -1,0 +1,183 @@
+//! The padded input with channels innermost, whatever its layout.
+
+use core::ops::Range;
+
+use super::{Extension, Extensions, Source, inside};
+use crate::element::Element;
+use crate::isa::InstructionSet;
+use crate::microkernel::Vouched;
+use crate::microkernel::transpose::Transpose;
+
+/// Some channels of one item of the input, extended without end on all sides.
+#[derive(Clone, Copy)]
+pub(crate) struct Pixels<'a, T> {
+    /// The first channel of element (0, 0).
+    base: *const T,
+    channels: usize,
+    rows: usize,
+    columns: usize,
+    channel_stride: isize,
+    row_stride: isize,
+    column_stride: isize,
+    extensions: &'a Extensions<T>,
+    isa: InstructionSet,
+}
+
+impl<'a, T: Element> Pixels<'a, T> {
+    /// # Safety
+    /// `base + c * channel_stride + y * row_stride + x * column_stride` is readable for all `c < channels`,
+    /// `y < rows`, `x < columns` while the pixels live.
+    pub(crate) unsafe fn new(
+        base: *const T,
+        [channels, rows, columns]: [usize; 3],
+        [channel_stride, row_stride, column_stride]: [isize; 3],
+        extensions: &'a Extensions<T>,
+        isa: InstructionSet,
+    ) -> Self {
+        Pixels { base, channels, rows, columns, channel_stride, row_stride, column_stride, extensions, isa }
+    }
+
+    /// `out[i * pitch + c] = padded(c, y, x + i * step)` for as many pixels as `out` has room for. What lies between
+    /// the channels and the pitch stays as it is.
+    pub(crate) fn read(&self, y: isize, x: isize, step: usize, pitch: usize, out: &mut [T]) {
+        debug_assert!(pitch >= self.channels && out.len().is_multiple_of(pitch));
+        let row = match self.extensions.row(y, self.rows) {
+            Source::Value(value) => return self.fill(value, pitch, out),
+            Source::Index(row) => row,
+        };
+        // In the input, unless it has no columns; then nothing is read through it.
+        let base = self.base.wrapping_offset(row.wrapping_mul(self.row_stride));
+        let Range { start: first, end: last } = inside(x, step, out.len() / pitch, self.columns);
+        let (outside_left, rest) = out.split_at_mut(first * pitch);
+        let (middle, outside_right) = rest.split_at_mut((last - first) * pitch);
+        let at = |i: usize| x + (i * step) as isize;
+        if !middle.is_empty() {
+            // SAFETY: columns at(first) to at(last - 1) are inside by the choice of both.
+            unsafe { self.read_inside(base.offset(at(first) * self.column_stride), step, pitch, middle) };
+        }
+        self.read_outside(base, self.extensions.left, [x, step as isize], pitch, outside_left);
+        self.read_outside(base, self.extensions.right, [at(last), step as isize], pitch, outside_right);
+    }
+
+    fn fill(&self, value: T, pitch: usize, out: &mut [T]) {
+        for pixel in out.chunks_exact_mut(pitch) {
+            pixel[..self.channels].fill(value);
+        }
+    }
+
+    /// # Safety
+    /// Every channel of `from + i * step` columns is readable for all pixels of `out`.
+    unsafe fn read_inside(&self, from: *const T, step: usize, pitch: usize, out: &mut [T]) {
+        // Of a single column, the stride may be anything: it is never taken.
+        let stride = self.column_stride.wrapping_mul(step as isize);
+        let pixels = out.len() / pitch;
+        // SAFETY: the caller vouches for the source; `out` is borrowed mutably, so the two do not overlap.
+        unsafe {
+            if self.channel_stride == 1 && pitch == self.channels && stride == pitch as isize {
+                core::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), out.len());
+            } else if stride == 1 {
+                let transpose = Transpose {
+                    from,
+                    from_step: self.channel_stride,
+                    to: out.as_mut_ptr(),
+                    to_step: pitch as isize,
+                    rows: self.channels,
+                    columns: pixels,
+                    finish: None,
+                    _vouched: Vouched::new(),
+                };
+                T::dispatch(self.isa, transpose);
+            } else {
+                for (i, pixel) in out.chunks_exact_mut(pitch).enumerate() {
+                    self.read_pixel(from.offset((i as isize).wrapping_mul(stride)), pixel);
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// Every channel of the pixel at `from` is readable.
+    unsafe fn read_pixel(&self, from: *const T, pixel: &mut [T]) {
+        // SAFETY: the caller vouches for the source; `pixel` is borrowed mutably and has room for every channel.
+        unsafe {
+            if self.channel_stride == 1 {
+                core::ptr::copy_nonoverlapping(from, pixel.as_mut_ptr(), self.channels);
+            } else {
+                for (c, value) in pixel[..self.channels].iter_mut().enumerate() {
+                    *value = *from.offset(c as isize * self.channel_stride);
+                }
+            }
+        }
+    }
+
+    /// Pixels `x`, `x + step`, ... of the row that starts at `row`, from the border `extension`.
+    fn read_outside(
+        &self,
+        row: *const T,
+        extension: Extension<T>,
+        [x, step]: [isize; 2],
+        pitch: usize,
+        out: &mut [T],
+    ) {
+        if let Extension::Constant(value) = extension {
+            return self.fill(value, pitch, out);
+        }
+        for (i, pixel) in out.chunks_exact_mut(pitch).enumerate() {
+            match extension.resolve(x + i as isize * step, self.columns) {
+                // SAFETY: a border that is not constant resolves to a column of the input; see `read` for the row.
+                Source::Index(column) => unsafe {
+                    self.read_pixel(row.offset(column * self.column_stride), pixel);
+                },
+                Source::Value(value) => pixel[..self.channels].fill(value),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conv::{Border, Borders};
+    use crate::window::Plane;
+
+    /// Both readers agree, for either memory order, at every place around a small image.
+    #[test]
+    fn pixels_are_planes_with_channels_innermost() {
+        let [channels, rows, columns] = [19usize, 3, 21];
+        let data: Vec<f32> = (0..channels * rows * columns).map(|i| i as f32).collect();
+        let orders = [
+            [(rows * columns) as isize, columns as isize, 1],
+            [1, (columns * channels) as isize, channels as isize],
+        ];
+        for border in
+            [Border::Zero, Border::Constant(7.0), Border::Replicate, Border::Wrap, Border::Reflect101]
+        {
+            let extensions = Extensions::new(Borders::all(border));
+            for strides in orders {
+                for isa in InstructionSet::available().unwrap() {
+                    // SAFETY: the strides of a dense array.
+                    let pixels = unsafe {
+                        Pixels::new(data.as_ptr(), [channels, rows, columns], strides, &extensions, *isa)
+                    };
+                    for (y, x, step, pitch) in
+                        [(-1, -4, 1, 19), (0, 0, 1, 20), (1, -3, 2, 19), (2, 2, 1, 24), (4, 5, 3, 19)]
+                    {
+                        let mut out = vec![f32::NAN; 23 * pitch];
+                        pixels.read(y, x, step, pitch, &mut out);
+                        for c in 0..channels {
+                            let base = data.as_ptr().wrapping_offset(c as isize * strides[0]);
+                            // SAFETY: as above.
+                            let plane = unsafe {
+                                Plane::new(base, [rows, columns], [strides[1], strides[2]], &extensions)
+                            };
+                            let mut expected = [0.0; 23];
+                            plane.read(y, x, step, &mut expected);
+                            let got: Vec<f32> = (0..23).map(|i| out[i * pitch + c]).collect();
+                            assert_eq!(got, expected, "{border:?} {isa} {y} {x} {step} {pitch} channel {c}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
