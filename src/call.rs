@@ -79,6 +79,15 @@ impl<'a, T: Element> Call<'a, T> {
         unsafe { Pixels::new(base, dims, [channel, row, column], extensions, problem.isa) }
     }
 
+    /// Where an output stands; the channel is one of all, the place its row and column.
+    pub(crate) fn output_at(&self, item: usize, channel: usize, [row, column]: [usize; 2]) -> *mut T {
+        let at = [item, channel, row, column];
+        let offset = at.iter().zip(&self.output_strides).fold(0isize, |offset, (&index, &stride)| {
+            offset.wrapping_add((index as isize).wrapping_mul(stride))
+        });
+        self.output.wrapping_offset(offset)
+    }
+
     /// The bias of an output channel.
     pub(crate) fn bias(&self, channel: usize) -> T {
         self.bias.map_or(T::default(), |bias| bias[channel])

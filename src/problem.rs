@@ -114,6 +114,11 @@ impl Problem {
         self.rows.output * self.columns.output
     }
 
+    /// Row and column of an output, numbered along rows.
+    pub(crate) fn place(&self, pixel: usize) -> [usize; 2] {
+        [pixel / self.columns.output, pixel % self.columns.output]
+    }
+
     /// Multiply-adds of direct convolution.
     pub(crate) fn multiply_adds(&self) -> f64 {
         let [batch, channels, rows, columns] = self.output_shape().map(|size| size as f64);

@@ -70,6 +70,8 @@ unsafe impl AnyBits for f32 {}
 unsafe impl AnyBits for f64 {}
 // SAFETY: as above.
 unsafe impl AnyBits for isize {}
+// SAFETY: `repr(C)` with two integers of one size.
+unsafe impl AnyBits for crate::microkernel::channel_tile::Run {}
 // SAFETY: `Complex` is `repr(C)` with two floats.
 #[cfg(feature = "fft")]
 unsafe impl<T: AnyBits> AnyBits for num_complex::Complex<T> {}

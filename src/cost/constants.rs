@@ -14,7 +14,7 @@ pub(crate) struct Constants;
 
 impl Constants {
     /// Clock cycles in a second.
-    const CLOCK: f64 = 2.9e9;
+    pub(super) const CLOCK: f64 = 2.9e9;
     /// Vector multiply-adds started in a cycle; without fused ones half as many.
     const MULTIPLY_ADDS: f64 = 2.0;
     /// Cycles to copy one value through the window, in runs along a row.
@@ -38,14 +38,18 @@ impl Constants {
     /// Cycles to write one result where results are not neighbours.
     const SCATTER: f64 = 3.0;
 
+    /// Vector multiply-adds in a cycle at best.
+    pub(super) fn vector_rate(problem: &Problem) -> f64 {
+        Self::MULTIPLY_ADDS * if problem.isa.is_fused() { 1.0 } else { 0.5 }
+    }
+
     /// Multiply-adds in a cycle at best.
     fn peak(problem: &Problem) -> f64 {
-        let fused = if problem.isa.is_fused() { 1.0 } else { 0.5 };
-        problem.isa.lanes(problem.element) as f64 * Self::MULTIPLY_ADDS * fused
+        problem.isa.lanes(problem.element) as f64 * Self::vector_rate(problem)
     }
 
     /// Cycles to move input and output once: no strategy is faster.
-    fn memory(problem: &Problem) -> f64 {
+    pub(super) fn memory(problem: &Problem) -> f64 {
         let count = |shape: [usize; 4]| shape.iter().map(|&size| size as f64).product::<f64>();
         let values = count(problem.input_shape()) + count(problem.output_shape());
         values * problem.element.size() as f64 / Self::MEMORY_BYTES

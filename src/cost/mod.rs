@@ -1,7 +1,9 @@
 //! What things cost: the machine's caches, and the constants and formulas of the cost model.
 
+mod channels;
 mod constants;
 mod machine;
 
+pub(crate) use channels::{ChannelsShape, channels_seconds};
 pub(crate) use constants::Constants;
 pub(crate) use machine::Machine;

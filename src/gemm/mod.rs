@@ -12,9 +12,11 @@
 //! ```
 
 mod blocking;
+mod channel_panels;
 mod panels;
 mod patches;
 
 pub(crate) use blocking::Blocking;
+pub(crate) use channel_panels::{ChannelPanel, ChannelPanels};
 pub(crate) use panels::{pack_columns, pack_rows, row_panels};
 pub(crate) use patches::{DepthOrder, Patches};

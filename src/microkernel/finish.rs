@@ -27,6 +27,12 @@ impl<T: Element> Finish<T> {
         Finish { accumulate: T::from_f64(conv.accumulate), low: T::from_f64(low), high: T::from_f64(high) }
     }
 
+    /// Sums as they are.
+    pub(crate) fn plain() -> Self {
+        let [low, high] = [f64::NEG_INFINITY, f64::INFINITY];
+        Finish { accumulate: T::default(), low: T::from_f64(low), high: T::from_f64(high) }
+    }
+
     /// For one pass of several that add up in the output: the request's accumulation comes with the first, its
     /// activation with the last.
     pub(crate) fn of_pass(self, is_first: bool, is_last: bool) -> Self {

@@ -4,6 +4,7 @@
 //! function of [`Isa::run`](crate::isa::Isa::run) that has the features. `tests/codegen` reads the emitted code of the
 //! loops listed by [`hot_loops`].
 
+pub(crate) mod channel_tile;
 mod finish;
 pub(crate) mod gemm_tile;
 pub(crate) mod sliding_tile;
@@ -37,5 +38,6 @@ pub struct HotLoop {
 pub fn hot_loops(registers: usize) -> Vec<HotLoop> {
     let mut loops = sliding_tile::hot_loops(registers);
     loops.extend(gemm_tile::hot_loops(registers));
+    loops.extend(channel_tile::hot_loops(registers));
     loops
 }

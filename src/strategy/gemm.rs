@@ -295,16 +295,6 @@ impl<T: Element> GemmPlan<T> {
         (is_pointwise && is_flat && is_inside && lanes_are_pixels).then_some(step)
     }
 
-    fn output(&self, call: &Call<'_, T>, item: usize, channel: usize, pixel: usize) -> *mut T {
-        let [batch, channels, rows, columns] = call.output_strides;
-        let width = self.problem.columns.output;
-        let offset = item as isize * batch
-            + channel as isize * channels
-            + (pixel / width) as isize * rows
-            + (pixel % width) as isize * columns;
-        call.output.wrapping_offset(offset)
-    }
-
     /// Kernel panels are rows of tiles, the patches are their columns.
     fn multiply_kernel_rows(&self, call: &Call<'_, T>, panel: &Panel<T>) {
         let (problem, shape) = (&self.problem, &self.shape);
@@ -322,7 +312,7 @@ impl<T: Element> GemmPlan<T> {
                 a: kernel[rows.start * panel.depth.len()..].as_ptr(),
                 b: panel.values,
                 b_step: panel.step,
-                c: self.output(call, panel.item, first, panel.pixels.start),
+                c: call.output_at(panel.item, first, problem.place(panel.pixels.start)),
                 c_row_step: call.output_strides[1],
                 c_step: call.output_strides[3],
                 rows: rows.len(),
@@ -360,7 +350,7 @@ impl<T: Element> GemmPlan<T> {
                 a: panel.values,
                 b: kernel[column * panel.depth.len()..].as_ptr(),
                 b_step: width,
-                c: self.output(call, panel.item, first, panel.pixels.start),
+                c: call.output_at(panel.item, first, problem.place(panel.pixels.start)),
                 c_row_step: call.output_strides[3],
                 c_step: call.output_strides[1],
                 rows: panel.pixels.len(),

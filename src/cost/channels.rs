@@ -1,0 +1,59 @@
+//! What the tiles with lanes along output channels cost.
+
+use super::{Constants, Machine};
+use crate::conv::Layout;
+use crate::problem::Problem;
+
+/// How the work is cut.
+pub(crate) struct ChannelsShape {
+    /// Tasks of an item's group: rectangles of pixels, and blocks of channels.
+    pub(crate) tasks: [usize; 2],
+    /// Pixels of a rectangle.
+    pub(crate) pixels: usize,
+    /// Values copied for a rectangle because of padding.
+    pub(crate) copied: usize,
+    /// Vectors of output channels.
+    pub(crate) vectors: usize,
+}
+
+/// Share of the multiply-add limit that large tiles reach.
+const EFFICIENCY: f64 = 0.9;
+/// Cycles to copy a value with channels innermost, and with channels outermost.
+const COPY: f64 = 0.15;
+const TRANSPOSE: f64 = 0.5;
+/// Cycles of a task, and of a tile's beginning and end.
+const TASK: f64 = 300.0;
+const TILE: f64 = 20.0;
+/// Cycles of a multiply-add until its sum can be added to.
+const LATENCY: f64 = 4.0;
+
+/// Predicted seconds.
+pub(crate) fn channels_seconds(problem: &Problem, machine: &Machine, shape: &ChannelsShape) -> f64 {
+    let groups = (problem.batch() * problem.groups()) as f64;
+    let [rectangles, parts] = shape.tasks.map(|count| count as f64);
+    let (depth, vectors) = (problem.products() as f64, shape.vectors as f64);
+    let pixels = problem.output_plane() as f64;
+    let is_planar = |layout| layout == Layout::Nchw;
+
+    // Few pixels in a tile wait for each other's sums, or for the weights.
+    let in_tile = (shape.pixels as f64).min(7.0);
+    let steps = depth * vectors * pixels;
+    let lanes_per_cycle = Constants::vector_rate(problem) * EFFICIENCY;
+    let waiting = (LATENCY / (vectors.min(4.0) * in_tile)).max(1.0 / lanes_per_cycle);
+    let tiles = pixels / in_tile.max(1.0) * (vectors / 4.0).ceil() * TILE;
+    let weights = depth * vectors * problem.isa.lanes(problem.element) as f64 * problem.element.size() as f64;
+    let per_cycle = if weights <= machine.l2 as f64 / 2.0 { 40.0 } else { 8.0 };
+    let streaming = rectangles * weights / per_cycle;
+    let compute = (steps * waiting + tiles).max(streaming);
+
+    let planar_input = is_planar(problem.conv.input_layout) && problem.group_in > 1;
+    let copied = match shape.copied {
+        0 if planar_input => shape.pixels as f64 * depth,
+        count => count as f64,
+    };
+    let copy = copied * rectangles * parts * if planar_input { TRANSPOSE } else { COPY };
+    let planar_output = is_planar(problem.conv.output_layout) && problem.group_out > 1;
+    let written = if planar_output { pixels * problem.group_out as f64 * TRANSPOSE } else { 0.0 };
+    let total = (compute + copy + written + TASK * rectangles * parts) * groups;
+    total.max(Constants::memory(problem)) / Constants::CLOCK
+}

@@ -1,0 +1,227 @@
+//! The tile with lanes along output channels: up to four vectors of channels by 7 to 12 output pixels in registers.
+//!
+//! ```text
+//! for each value k of the window:
+//!     for each pixel p, vector v of channels:  sum[p][v] += input[pixel p + k] * weights[k][v]
+//! ```
+//!
+//! Every pixel has its own place in the input, so that a tile may take any pixels: those of several rows, steps apart
+//! (Dukhan, "The indirect convolution algorithm", 2019, has a pointer for each pixel and tap; here the taps are common
+//! to all pixels, as the input has been padded). The window is a list of runs of neighbouring values, which covers
+//! kernel sizes, dilations and channels alike. With channels innermost a run is a pixel's channels, or those of a whole
+//! row of taps.
+//!
+//! Per value of the window a tile of 7 pixels x 4 vectors takes 4 + 7 loads for 28 multiply-adds.
+
+use super::finish::Finish;
+use super::{HotLoop, Vouched};
+use crate::element::Element;
+use crate::isa::{Lanes, Microkernel};
+
+/// Most vectors of channels in a tile.
+pub(crate) const fn max_vectors(registers: usize) -> usize {
+    if registers >= 32 { 4 } else { 2 }
+}
+
+/// Most pixels in a tile of so many vectors: sums, weights and one broadcast fill the vector registers, and each pixel
+/// takes an address register.
+pub(crate) const fn max_pixels(vectors: usize, registers: usize) -> usize {
+    match vectors {
+        1 | 2 if registers >= 32 => 10,
+        3 => 9,
+        4 => 7,
+        1 => 8,
+        _ => 6,
+    }
+}
+
+pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
+    let tile = |vectors| vectors * max_pixels(vectors, registers);
+    let sizes = 1..=max_vectors(registers);
+    sizes.map(|vectors| HotLoop { microkernel: "ChannelTiles", multiply_adds: tile(vectors) }).collect()
+}
+
+/// Neighbouring values of the window.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// Place of the first, from the first value of the window.
+    pub(crate) offset: isize,
+    pub(crate) len: usize,
+}
+
+/// Computes the outputs of one panel of output channels for any number of pixels, or a part of their sums.
+///
+/// # Safety
+/// Whoever makes it vouches that, with `lanes` those of the instruction set,
+/// * `input + inputs[p] + run.offset + i` is readable for all pixels `p`, `i < run.len` of every run;
+/// * `weights` has `vectors * lanes` readable values for each value of the window;
+/// * `output + outputs[p] + c` is readable and writable for all pixels `p`, `c < channels`;
+/// * `inputs` and `outputs` are of equal length, `1 <= vectors <= max_vectors(registers)`, and
+///   `(vectors - 1) * lanes < channels <= vectors * lanes`; the bias, if any, has `channels` readable values.
+pub(crate) struct ChannelTiles<'a, T> {
+    pub(crate) input: *const T,
+    pub(crate) inputs: &'a [isize],
+    pub(crate) runs: &'a [Run],
+    pub(crate) weights: *const T,
+    pub(crate) vectors: usize,
+    pub(crate) output: *mut T,
+    pub(crate) outputs: &'a [isize],
+    pub(crate) channels: usize,
+    pub(crate) bias: Option<*const T>,
+    pub(crate) finish: Finish<T>,
+    pub(crate) _vouched: Vouched,
+}
+
+impl<T: Element> Microkernel<T> for ChannelTiles<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        // SAFETY: the maker of `self` vouches for every pixel.
+        unsafe {
+            match self.vectors {
+                4 if max_vectors(I::REGISTERS) >= 4 => self.all_pixels::<I, 4>(isa),
+                3 if max_vectors(I::REGISTERS) >= 3 => self.all_pixels::<I, 3>(isa),
+                2 => self.all_pixels::<I, 2>(isa),
+                _ => self.all_pixels::<I, 1>(isa),
+            }
+        }
+    }
+}
+
+impl<T: Element> ChannelTiles<'_, T> {
+    /// Cuts the pixels into tiles of nearly equal height: one of 6 pixels beats one of 7 followed by a remnant.
+    ///
+    /// # Safety
+    /// See [`ChannelTiles`]; `VECTORS == vectors`.
+    #[inline(always)]
+    unsafe fn all_pixels<I: Lanes<T>, const VECTORS: usize>(&self, isa: I) {
+        let count = self.inputs.len();
+        let tiles = count.div_ceil(max_pixels(VECTORS, I::REGISTERS));
+        let mut pixel = 0;
+        for left in (1..=tiles).rev() {
+            let pixels = (count - pixel) / left;
+            macro_rules! by_pixels {
+                ($($pixels:literal)+) => {
+                    match pixels {
+                        $(
+                            // SAFETY: pixels of the list. Larger tiles are never asked for.
+                            $pixels if $pixels <= max_pixels(VECTORS, I::REGISTERS) => unsafe {
+                                self.tile::<I, $pixels, VECTORS>(isa, pixel)
+                            },
+                        )+
+                        _ => {}
+                    }
+                };
+            }
+            by_pixels!(10 9 8 7 6 5 4 3 2 1);
+            pixel += pixels;
+        }
+    }
+
+    /// # Safety
+    /// See [`ChannelTiles`]; `VECTORS == vectors`, and there are `PIXELS` pixels from `first` on.
+    #[inline(always)]
+    unsafe fn tile<I: Lanes<T>, const PIXELS: usize, const VECTORS: usize>(&self, isa: I, first: usize) {
+        // SAFETY: `first` and `PIXELS - 1` more are pixels of the list.
+        unsafe {
+            let mut inputs = [self.input; PIXELS];
+            for (p, input) in inputs.iter_mut().enumerate() {
+                *input = self.input.offset(*self.inputs.get_unchecked(first + p));
+            }
+            let mut sums = [self.initial_sums::<I, VECTORS>(isa); PIXELS];
+            if self.finish.accumulates() {
+                self.add_old::<I, PIXELS, VECTORS>(isa, &mut sums, first);
+            }
+            let mut weights = self.weights;
+            for run in self.runs {
+                for k in run.offset..run.offset + run.len as isize {
+                    let mut vectors = [isa.splat(T::default()); VECTORS];
+                    for (v, vector) in vectors.iter_mut().enumerate() {
+                        *vector = isa.load(weights.add(v * I::LANES));
+                    }
+                    for (sums, input) in sums.iter_mut().zip(&inputs) {
+                        let value = isa.splat(*input.offset(k));
+                        for v in 0..VECTORS {
+                            sums[v] = isa.mul_add(value, vectors[v], sums[v]);
+                        }
+                    }
+                    weights = weights.add(VECTORS * I::LANES);
+                }
+            }
+            self.write::<I, PIXELS, VECTORS>(isa, &sums, first);
+        }
+    }
+
+    /// # Safety
+    /// As for `tile`.
+    #[inline(always)]
+    unsafe fn initial_sums<I: Lanes<T>, const VECTORS: usize>(&self, isa: I) -> [I::Vector; VECTORS] {
+        let mut sums = [isa.splat(T::default()); VECTORS];
+        if let Some(bias) = self.bias {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: `channels` values are readable, of which the last vector may have a part.
+                *sum = unsafe {
+                    if v + 1 < VECTORS {
+                        isa.load(bias.add(v * I::LANES))
+                    } else {
+                        isa.load_part(bias.add(v * I::LANES), self.channels - v * I::LANES)
+                    }
+                };
+            }
+        }
+        sums
+    }
+
+    /// # Safety
+    /// As for `tile`.
+    #[inline(always)]
+    unsafe fn add_old<I: Lanes<T>, const PIXELS: usize, const VECTORS: usize>(
+        &self,
+        isa: I,
+        sums: &mut [[I::Vector; VECTORS]; PIXELS],
+        first: usize,
+    ) {
+        let factor = isa.splat(self.finish.accumulate);
+        let last = self.channels - (VECTORS - 1) * I::LANES;
+        for (p, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: outputs of the pixel, of which the last vector may have a part.
+            unsafe {
+                let from = self.output.offset(*self.outputs.get_unchecked(first + p));
+                for v in 0..VECTORS - 1 {
+                    sums[v] = isa.mul_add(factor, isa.load(from.add(v * I::LANES)), sums[v]);
+                }
+                let old = isa.load_part(from.add((VECTORS - 1) * I::LANES), last);
+                sums[VECTORS - 1] = isa.mul_add(factor, old, sums[VECTORS - 1]);
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for `tile`.
+    #[inline(always)]
+    unsafe fn write<I: Lanes<T>, const PIXELS: usize, const VECTORS: usize>(
+        &self,
+        isa: I,
+        sums: &[[I::Vector; VECTORS]; PIXELS],
+        first: usize,
+    ) {
+        let (low, high) = (isa.splat(self.finish.low), isa.splat(self.finish.high));
+        let last = self.channels - (VECTORS - 1) * I::LANES;
+        for (p, sums) in sums.iter().enumerate() {
+            // SAFETY: as in `add_old`.
+            unsafe {
+                let to = self.output.offset(*self.outputs.get_unchecked(first + p));
+                for (v, &sum) in sums.iter().enumerate() {
+                    let result = isa.at_most(isa.at_least(sum, low), high);
+                    if v + 1 < VECTORS {
+                        isa.store(to.add(v * I::LANES), result);
+                    } else {
+                        isa.store_part(to.add(v * I::LANES), result, last);
+                    }
+                }
+            }
+        }
+    }
+}

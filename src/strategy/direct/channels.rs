@@ -1,0 +1,318 @@
+//! Lanes along the output channels.
+//!
+//! A task is a rectangle of outputs and some panels of output channels. Windows are read with channels innermost: in
+//! NHWC without padding in the input itself, else in a copy of the task's inputs, padded and transposed. A panel's part
+//! of the kernel is cut into blocks of the depth that stay in the first-level cache while all pixels of the task pass by;
+//! blocks add up in the output, which rounds no more often. Outputs in NCHW are collected and transposed by panels.
+
+use super::canvas::{Canvas, Rectangle, band_values, is_unpadded, most_runs};
+use crate::call::Call;
+use crate::conv::Operation;
+use crate::cost::{ChannelsShape, Machine, channels_seconds};
+use crate::element::Element;
+use crate::error::Error;
+use crate::gemm::{ChannelPanel, ChannelPanels, DepthOrder};
+use crate::microkernel::channel_tile::{ChannelTiles, Run, max_vectors};
+use crate::microkernel::transpose::Transpose;
+use crate::microkernel::{Finish, Vouched};
+use crate::problem::Problem;
+use crate::strategy::{Estimate, Packing, Prepared};
+use crate::view::View;
+use crate::window::Extensions;
+use crate::workspace::{Booking, take};
+
+/// Outputs of a channel in a task: enough to amortise streaming the kernel through the caches.
+const TASK_PIXELS: usize = 256;
+/// As many tasks are made where the channels can be dealt out.
+const TASKS: usize = 8;
+
+/// How the work is cut.
+#[derive(Clone, Copy)]
+struct Cut {
+    /// Outputs of a task.
+    rows: usize,
+    columns: usize,
+    /// Panels of a task.
+    panels: usize,
+    /// Steps in a block of the depth.
+    depth: usize,
+}
+
+impl Cut {
+    /// `None` where even the inputs under a few outputs are too many to copy.
+    fn new(problem: &Problem, machine: &Machine) -> Option<Self> {
+        let size = problem.element.size();
+        let most_values = machine.l2 / 2 / size;
+        let (all_rows, all_columns) = (problem.rows.output.max(1), problem.columns.output.max(1));
+        let evenly = |all: usize, most: usize| all.div_ceil(all.div_ceil(most.max(1)));
+        let mut columns = evenly(all_columns, TASK_PIXELS);
+        let mut rows = evenly(all_rows, TASK_PIXELS / columns);
+        while band_values(problem, [rows, columns]) > most_values {
+            match () {
+                () if rows > 1 => rows = evenly(all_rows, rows / 2),
+                () if columns > 16 => columns = evenly(all_columns, columns / 2),
+                () if band_values(problem, [1, columns]) > 4 * most_values => return None,
+                () => break,
+            }
+        }
+        let places = all_rows.div_ceil(rows).saturating_mul(all_columns.div_ceil(columns));
+        let places = places.saturating_mul(problem.batch().max(1)).saturating_mul(problem.groups());
+        let all_panels = ChannelPanels::new(problem).count();
+        let panels = evenly(all_panels, all_panels / TASKS.div_ceil(places).min(all_panels));
+        let registers = problem.isa.registers();
+        let step = max_vectors(registers) * problem.isa.lanes(problem.element) * size;
+        let depth = evenly(problem.products(), (machine.l1 * 2 / 3 / step).max(32));
+        Some(Cut { rows, columns, panels, depth })
+    }
+
+    fn pixels(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// Values of a pixel in the results: a whole panel.
+    fn pitch(&self, problem: &Problem) -> usize {
+        let most = max_vectors(problem.isa.registers()) * problem.isa.lanes(problem.element);
+        most.min(ChannelPanels::new(problem).width())
+    }
+
+    /// Tasks along rows, columns and panels.
+    fn tasks(&self, problem: &Problem) -> [usize; 3] {
+        let panels = ChannelPanels::new(problem).count();
+        [
+            problem.rows.output.div_ceil(self.rows),
+            problem.columns.output.div_ceil(self.columns),
+            panels.div_ceil(self.panels),
+        ]
+    }
+
+    /// Values in the buffers of a task: the copied inputs, and the outputs of a panel.
+    fn buffers(&self, problem: &Problem) -> [usize; 2] {
+        let in_place = is_unpadded(problem) && problem.group_in == 1;
+        let band = if in_place { 0 } else { band_values(problem, [self.rows, self.columns]) };
+        [band, self.pixels() * self.pitch(problem)]
+    }
+
+    fn workspace<T>(&self, problem: &Problem) -> usize {
+        let [band, results] = self.buffers(problem);
+        Booking::new()
+            .add::<T>(band)
+            .add::<T>(results)
+            .add::<isize>(self.pixels())
+            .add::<isize>(self.pixels())
+            .add::<Run>(most_runs(problem, self.depth))
+            .bytes()
+    }
+}
+
+/// `None` where it cannot serve.
+pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Option<Estimate> {
+    let cut = Cut::new(problem, machine)?;
+    let [rows, columns, panels] = cut.tasks(problem);
+    let shape = ChannelsShape {
+        tasks: [rows * columns, panels],
+        pixels: cut.pixels(),
+        copied: if is_unpadded(problem) { 0 } else { band_values(problem, [cut.rows, cut.columns]) },
+        vectors: ChannelPanels::new(problem).width() / problem.isa.lanes(problem.element),
+    };
+    let seconds = channels_seconds(problem, machine, &shape);
+    Some(Estimate { seconds, workspace: cut.workspace::<T>(problem) })
+}
+
+pub(super) struct ChannelsPlan<T> {
+    problem: Problem,
+    extensions: Extensions<T>,
+    finish: Finish<T>,
+    panels: ChannelPanels,
+    cut: Cut,
+    packed_len: usize,
+}
+
+/// The outputs of a task.
+struct Outputs<'a, T> {
+    at: &'a Rectangle,
+    inputs: &'a [isize],
+    places: &'a [isize],
+    /// The outputs of a panel, where they cannot be written in place.
+    results: &'a mut [T],
+    in_place: bool,
+}
+
+impl<T: Element> ChannelsPlan<T> {
+    pub(super) fn new(problem: &Problem, machine: &Machine) -> Result<Self, Error> {
+        let panels = ChannelPanels::new(problem);
+        let too_large = Error::TooLarge { quantity: "the packed kernel" };
+        let len = panels.width().checked_mul(problem.products());
+        let len = len.and_then(|len| len.checked_mul(problem.groups()));
+        let packed_len = len.filter(|&len| len <= isize::MAX as usize / problem.element.size());
+        Ok(ChannelsPlan {
+            extensions: Extensions::new(problem.conv.border),
+            finish: Finish::new(&problem.conv),
+            cut: Cut::new(problem, machine).ok_or(Error::TooLarge { quantity: "the copied inputs" })?,
+            packed_len: packed_len.ok_or(too_large)?,
+            panels,
+            problem: problem.clone(),
+        })
+    }
+}
+
+impl<T: Element> Prepared<T> for ChannelsPlan<T> {
+    fn packing(&self) -> Packing {
+        let problem = &self.problem;
+        let [lanes, vectors] = self.panels.tiles();
+        Packing {
+            strategy: "direct",
+            kernel: problem.kernel_shape(),
+            groups: problem.groups(),
+            flipped: problem.conv.operation == Operation::Convolution,
+            tiles: [lanes, vectors, 0, 0],
+            len: self.packed_len,
+            scratch: 0,
+        }
+    }
+
+    fn pack(&self, kernel: View<'_, T>, packed: &mut [T], _scratch: &mut [T]) {
+        let problem = &self.problem;
+        let kernel = problem.oriented(kernel);
+        let depth = problem.products();
+        for (group, packed) in packed.chunks_exact_mut(self.panels.width() * depth).enumerate() {
+            self.panels.pack(packed, depth, |channel, k| {
+                let [input, row, column] = DepthOrder::ChannelLast.decode(problem, k);
+                kernel.get([group * problem.group_out + channel, input, row, column]).unwrap_or_default()
+            });
+        }
+    }
+
+    fn tasks(&self) -> usize {
+        let tasks: usize = self.cut.tasks(&self.problem).iter().product();
+        tasks * self.problem.batch() * self.problem.groups()
+    }
+
+    fn workspace(&self) -> usize {
+        self.cut.workspace::<T>(&self.problem)
+    }
+
+    fn run(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
+        let (problem, cut) = (&self.problem, &self.cut);
+        let [rows, columns, panels] = cut.tasks(problem);
+        let (task, panel) = (task / panels, task % panels);
+        let (task, column) = (task / columns, task % columns);
+        let (task, row) = (task / rows, task % rows);
+        let part = |index: usize, each: usize, all: usize| index * each..((index + 1) * each).min(all);
+        let at = Rectangle {
+            item: task / problem.groups(),
+            group: task % problem.groups(),
+            rows: part(row, cut.rows, problem.rows.output),
+            columns: part(column, cut.columns, problem.columns.output),
+        };
+        let [band, results] = cut.buffers(problem);
+        let mut memory = workspace;
+        let band = take::<T>(&mut memory, band);
+        let results = take::<T>(&mut memory, results);
+        let pixels = at.rows.len() * at.columns.len();
+        let inputs = &mut take::<isize>(&mut memory, cut.pixels())[..pixels];
+        let places = &mut take::<isize>(&mut memory, cut.pixels())[..pixels];
+        let runs = take::<Run>(&mut memory, most_runs(problem, cut.depth));
+        let canvas = Canvas::new(problem, call, &self.extensions, &at, band);
+        canvas.write_pixels(&at, inputs);
+        let in_place = call.output_strides[1] == 1 || problem.group_out == 1;
+        self.write_places(call, &at, in_place, places);
+        let mut outputs = Outputs { at: &at, inputs, places, results, in_place };
+        for panel in self.panels.panels(part(panel, cut.panels, self.panels.count())) {
+            self.multiply(call, &canvas, &panel, &mut outputs, runs);
+        }
+    }
+}
+
+impl<T: Element> ChannelsPlan<T> {
+    /// Where the first channel of each output goes: in place from the first output of the rectangle on, else in the
+    /// results, pixel by pixel.
+    fn write_places(&self, call: &Call<'_, T>, at: &Rectangle, in_place: bool, places: &mut [isize]) {
+        let columns = at.columns.len();
+        let [row_step, column_step] = if in_place {
+            [call.output_strides[2], call.output_strides[3]]
+        } else {
+            let pitch = self.cut.pitch(&self.problem);
+            [(columns * pitch) as isize, pitch as isize]
+        };
+        for (row, places) in places.chunks_exact_mut(columns).enumerate() {
+            for (column, place) in places.iter_mut().enumerate() {
+                *place = (row as isize).wrapping_mul(row_step) + (column as isize).wrapping_mul(column_step);
+            }
+        }
+    }
+
+    /// The outputs of one panel, block by block of the depth.
+    fn multiply(
+        &self,
+        call: &Call<'_, T>,
+        canvas: &Canvas<T>,
+        panel: &ChannelPanel,
+        outputs: &mut Outputs<'_, T>,
+        runs: &mut [Run],
+    ) {
+        let (problem, depth) = (&self.problem, self.problem.products());
+        let group = outputs.at.group;
+        let channel = group * problem.group_out + panel.first;
+        let kernel = &call.packed[group * self.panels.width() * depth..];
+        let (output, finish) = if outputs.in_place {
+            (call.output_at(outputs.at.item, channel, outputs.at.first()), self.finish)
+        } else {
+            (outputs.results.as_mut_ptr(), Finish::plain())
+        };
+        for start in (0..depth).step_by(self.cut.depth) {
+            let end = (start + self.cut.depth).min(depth);
+            let bias = call.bias.filter(|_| start == 0);
+            let tiles = ChannelTiles {
+                input: canvas.first,
+                inputs: outputs.inputs,
+                runs: canvas.runs(problem, start..end, runs),
+                weights: kernel[self.panels.start(panel, depth, start)..].as_ptr(),
+                vectors: panel.vectors,
+                output,
+                outputs: outputs.places,
+                channels: panel.channels,
+                bias: bias.map(|bias| bias[channel..][..panel.channels].as_ptr()),
+                finish: finish.of_pass(start == 0, end == depth),
+                // SAFETY: the canvas holds the windows of every pixel of the rectangle; the panel of the packed kernel
+                // holds whole vectors for every step; the places are outputs of the rectangle, or in the results,
+                // which have room for every pixel.
+                _vouched: unsafe { Vouched::new() },
+            };
+            T::dispatch(problem.isa, tiles);
+        }
+        if !outputs.in_place {
+            self.write_transposed(call, panel, outputs);
+        }
+    }
+
+    /// Moves the results of a panel to the output, as many neighbouring pixels at a time as there are.
+    fn write_transposed(&self, call: &Call<'_, T>, panel: &ChannelPanel, outputs: &Outputs<'_, T>) {
+        let (problem, at) = (&self.problem, outputs.at);
+        let channel = at.group * problem.group_out + panel.first;
+        let [_, channel_step, row_step, column_step] = call.output_strides;
+        let (rows, columns) = (at.rows.len(), at.columns.len());
+        let are_neighbours = column_step == 1 || problem.columns.output == 1;
+        let is_flat = are_neighbours && columns == problem.columns.output && row_step == columns as isize;
+        let run = match () {
+            () if is_flat => rows * columns,
+            () if are_neighbours => columns,
+            () => 1,
+        };
+        let pitch = self.cut.pitch(problem);
+        for first in (0..rows * columns).step_by(run) {
+            let place = [at.rows.start + first / columns, at.columns.start + first % columns];
+            let transpose = Transpose {
+                from: outputs.results[first * pitch..].as_ptr(),
+                from_step: pitch as isize,
+                to: call.output_at(at.item, channel, place),
+                to_step: channel_step,
+                rows: run,
+                columns: panel.channels,
+                finish: Some(self.finish),
+                // SAFETY: the results hold every pixel of the rectangle; `run` pixels are neighbours in the output.
+                _vouched: unsafe { Vouched::new() },
+            };
+            T::dispatch(problem.isa, transpose);
+        }
+    }
+}
