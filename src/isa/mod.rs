@@ -26,6 +26,12 @@ pub unsafe trait Isa: Copy + Send + Sync + 'static {
     /// The token, if the machine has the features.
     fn detect() -> Option<Self>;
 
+    /// Asks for the cache line at `address`, any address, to be brought to the second-level cache.
+    #[inline(always)]
+    fn prefetch<T>(self, address: *const T) {
+        let _ = address;
+    }
+
     /// Runs `kernel` compiled with this instruction set.
     fn run<T, K: Microkernel<T>>(self, kernel: K) -> K::Output
     where
@@ -120,6 +126,13 @@ macro_rules! x86_token {
 
             fn detect() -> Option<Self> {
                 ($(std::arch::is_x86_feature_detected!($feature))&&+).then_some($token(()))
+            }
+
+            #[inline(always)]
+            fn prefetch<T>(self, address: *const T) {
+                use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+                // SAFETY: every x86-64 processor has it, and it faults at no address.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
             }
 
             #[inline(always)]

@@ -64,9 +64,9 @@ pub(super) fn band_values(problem: &Problem, [rows, columns]: [usize; 2]) -> usi
 
 /// Whether every window lies inside the input.
 pub(super) fn is_unpadded(problem: &Problem) -> bool {
-    [&problem.rows, &problem.columns].iter().all(|axis| {
-        axis.before == 0 && (axis.output.max(1) - 1) * axis.stride + axis.extent <= axis.input
-    })
+    [&problem.rows, &problem.columns]
+        .iter()
+        .all(|axis| axis.before == 0 && (axis.output.max(1) - 1) * axis.stride + axis.extent <= axis.input)
 }
 
 /// The inputs of a rectangle of outputs, with channels innermost.
@@ -156,7 +156,8 @@ impl<T: Element> Canvas<T> {
         while k < depth.end {
             let (run, skipped) = (k / len, k % len);
             let (row, column) = if whole_rows { (run, 0) } else { (run / taps, run % taps) };
-            let start = (row as isize).wrapping_mul(self.tap[0]) + (column as isize).wrapping_mul(self.tap[1]);
+            let start =
+                (row as isize).wrapping_mul(self.tap[0]) + (column as isize).wrapping_mul(self.tap[1]);
             let length = (len - skipped).min(depth.end - k);
             runs[count] = Run { offset: start + skipped as isize, len: length };
             (k, count) = (k + length, count + 1);
