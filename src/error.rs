@@ -179,6 +179,11 @@ pub enum Declined {
         /// The limit in the request.
         limit: usize,
     },
+    /// It is made for other problems.
+    Problem {
+        /// Which ones.
+        serves: &'static str,
+    },
     /// The crate was built without the feature that holds it.
     Feature {
         /// Name of the cargo feature.
@@ -193,6 +198,7 @@ impl fmt::Display for Declined {
             Declined::Workspace { needed, limit } => {
                 write!(f, "it needs {needed} bytes of workspace, the limit is {limit}")
             }
+            Declined::Problem { serves } => write!(f, "it serves only {serves}"),
             Declined::Feature { feature } => write!(f, "the crate was built without the feature `{feature}`"),
         }
     }

@@ -24,6 +24,7 @@ pub mod reference;
 mod strategy;
 mod view;
 mod window;
+mod winograd;
 mod workspace;
 
 pub use conv::{

@@ -3,7 +3,9 @@
 mod channels;
 mod constants;
 mod machine;
+mod winograd;
 
 pub(crate) use channels::{ChannelsShape, channels_seconds};
 pub(crate) use constants::Constants;
 pub(crate) use machine::Machine;
+pub(crate) use winograd::{WinogradShape, winograd_seconds};

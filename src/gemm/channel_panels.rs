@@ -67,17 +67,20 @@ impl ChannelPanels {
         depth: usize,
         value: impl Fn(usize, usize) -> T,
     ) {
-        let mut packed = packed.iter_mut();
-        for panel in self.panels(0..self.count()) {
-            for k in 0..depth {
-                for lane in 0..panel.vectors * self.lanes {
-                    if let Some(to) = packed.next() {
-                        let channel = panel.first + lane;
-                        *to = if channel < self.channels { value(channel, k) } else { T::default() };
-                    }
-                }
-            }
+        for (to, place) in packed.iter_mut().zip(self.places(depth)) {
+            *to = place.map_or(T::default(), |[channel, k]| value(channel, k));
         }
+    }
+
+    /// Channel and step of each value of a packed kernel, in its order; `None` for idle lanes.
+    pub(crate) fn places(self, depth: usize) -> impl Iterator<Item = Option<[usize; 2]>> {
+        self.panels(0..self.count()).flat_map(move |panel| {
+            let width = panel.vectors * self.lanes;
+            (0..depth * width).map(move |index| {
+                let (channel, k) = (panel.first + index % width, index / width);
+                (channel < self.channels).then_some([channel, k])
+            })
+        })
     }
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod sliding_tile;
 #[cfg(feature = "fft")]
 pub(crate) mod spectrum;
 pub(crate) mod transpose;
+pub(crate) mod winograd_transform;
 
 pub(crate) use finish::Finish;
 

@@ -9,6 +9,7 @@ mod fft;
 #[path = "fft/disabled.rs"]
 mod fft;
 mod gemm;
+mod winograd;
 
 use crate::call::Call;
 use crate::cost::Machine;
@@ -100,6 +101,7 @@ macro_rules! strategies {
 strategies! {
     direct::Direct,
     gemm::Gemm,
+    winograd::Winograd,
     fft::Fft,
 }
 

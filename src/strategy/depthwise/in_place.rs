@@ -1,0 +1,71 @@
+//! Outputs computed from the input where it is.
+
+use super::{DepthwisePlan, Rectangle};
+use crate::call::Call;
+use crate::element::Element;
+use crate::microkernel::Vouched;
+use crate::microkernel::depthwise_tile::{DepthwiseTile, RowSpan};
+
+impl<T: Element> DepthwisePlan<T> {
+    /// Input and output have channels innermost; windows are inside, or over zeros.
+    pub(super) fn in_place(&self, call: &Call<'_, T>, at: &Rectangle) {
+        if at.columns.is_empty() {
+            return;
+        }
+        for first in at.channels.clone().step_by(self.cut.side_by_side) {
+            let end = at.channels.end.min(first + self.cut.side_by_side);
+            let block = Rectangle { channels: first..end, ..at.clone() };
+            for row in at.rows.clone() {
+                self.row_in_place(call, &block, row);
+            }
+        }
+    }
+
+    fn row_in_place(&self, call: &Call<'_, T>, at: &Rectangle, row: usize) {
+        let (problem, channel) = (&self.problem, at.channels.start);
+        let taps = self.tap_rows(row);
+        let [_, _, row_stride, column_stride] = call.input_strides;
+        let row_step = (problem.rows.dilation as isize).wrapping_mul(row_stride);
+        let left = problem.columns.start(at.columns.start);
+        let corner = [problem.rows.start(row), left];
+        let span = RowSpan {
+            first: input_at(call, at.item, channel, corner)
+                .wrapping_offset((taps.start as isize).wrapping_mul(row_step)),
+            step: row_step,
+            count: taps.len(),
+        };
+        let skipped = taps.start * problem.columns.taps * self.cut.lanes;
+        let tile = DepthwiseTile {
+            spans: &[span],
+            inputs: 1,
+            input_step: 0,
+            column_step: column_stride,
+            inside: -left..problem.columns.input as isize - left,
+            stride: problem.columns.stride,
+            dilation: problem.columns.dilation,
+            taps: problem.columns.taps,
+            weights: call.packed[self.taps(channel) + skipped..].as_ptr(),
+            weight_step: 0,
+            vector_step: self.vector_step(),
+            output: call.output_at(at.item, channel, [row, at.columns.start]),
+            output_step: call.output_strides[3],
+            width: at.columns.len(),
+            channels: at.channels.len(),
+            bias: call.bias.map(|bias| bias[at.channels.clone()].as_ptr()),
+            finish: self.finish,
+            // SAFETY: the tap rows are rows of the input, and so are the columns inside; the packed kernel holds whole
+            // vectors; the outputs are those of the rectangle.
+            _vouched: unsafe { Vouched::new() },
+        };
+        T::dispatch(problem.isa, tile);
+    }
+}
+
+/// Where a value of the input would be, be it inside or not.
+fn input_at<T>(call: &Call<'_, T>, item: usize, channel: usize, [row, column]: [isize; 2]) -> *const T {
+    let at = [item as isize, channel as isize, row, column];
+    let offset = at.iter().zip(&call.input_strides).fold(0isize, |offset, (index, stride)| {
+        offset.wrapping_add(index.wrapping_mul(*stride))
+    });
+    call.input.wrapping_offset(offset)
+}
