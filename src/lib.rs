@@ -47,7 +47,7 @@ pub use workspace::Workspace;
 /// The names of all strategies, in the order in which ties between them are decided.
 ///
 /// ```
-/// assert_eq!(convolve::strategies(), ["direct", "gemm", "fft"]);
+/// assert!(convolve::strategies().starts_with(&["direct", "gemm"]));
 /// ```
 pub fn strategies() -> Vec<&'static str> {
     strategy::names()

@@ -70,6 +70,8 @@ unsafe impl AnyBits for f32 {}
 unsafe impl AnyBits for f64 {}
 // SAFETY: as above.
 unsafe impl AnyBits for isize {}
+// SAFETY: pointers may hold any address; whoever reads through one vouches for it.
+unsafe impl<T> AnyBits for *const T {}
 // SAFETY: `repr(C)` with two integers of one size.
 unsafe impl AnyBits for crate::microkernel::channel_tile::Run {}
 // SAFETY: `Complex` is `repr(C)` with two floats.

@@ -210,7 +210,8 @@ impl Conv {
         self
     }
 
-    /// Chooses by cost ([`Choice::Auto`], the default) or forces one strategy: `"direct"`, `"gemm"` or `"fft"`.
+    /// Chooses by cost ([`Choice::Auto`], the default) or forces one strategy: `"direct"`, `"gemm"`, `"depthwise"`,
+    /// or another one that [`strategies`](crate::strategies) lists.
     pub fn strategy(mut self, strategy: impl Into<Choice>) -> Self {
         self.strategy = strategy.into();
         self

@@ -11,8 +11,8 @@
 //! kernel sizes, dilations and channels alike. With channels innermost a run is a pixel's channels, or those of a whole
 //! row of taps.
 //!
-//! While the pixels of a block of the window pass by, the weights of the next block are prefetched: where the kernel is
-//! larger than the caches, waiting for it would take a third of the time.
+//! While the pixels of a block of the window pass by, the weights of the next block are prefetched, then the inputs of the
+//! tiles to come. Where either is larger than the caches, waiting for it would take up to a third of the time.
 //!
 //! Per value of the window a tile of 6 pixels x 4 vectors takes 4 + 6 loads for 24 multiply-adds.
 
@@ -57,14 +57,14 @@ pub(crate) struct Run {
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `input + inputs[p] + run.offset + i` is readable for all pixels `p`, `i < run.len` of every run;
+/// * `windows[p] + run.offset + i` is readable for all pixels `p`, `i < run.len` of every run;
 /// * `weights` has `vectors * lanes` readable values for each value of the window;
 /// * `output + outputs[p] + c` is readable and writable for all pixels `p`, `c < channels`;
-/// * `inputs` and `outputs` are of equal length, `1 <= vectors <= max_vectors(registers)`, and
+/// * `windows` and `outputs` are of equal length, `1 <= vectors <= max_vectors(registers)`, and
 ///   `(vectors - 1) * lanes < channels <= vectors * lanes`; the bias, if any, has `channels` readable values.
 pub(crate) struct ChannelTiles<'a, T> {
-    pub(crate) input: *const T,
-    pub(crate) inputs: &'a [isize],
+    /// Where the window of each pixel starts.
+    pub(crate) windows: &'a [*const T],
     pub(crate) runs: &'a [Run],
     pub(crate) weights: *const T,
     pub(crate) vectors: usize,
@@ -100,14 +100,20 @@ impl<T: Element> ChannelTiles<'_, T> {
     /// See [`ChannelTiles`]; `VECTORS == vectors`.
     #[inline(always)]
     unsafe fn all_pixels<I: Lanes<T>, const VECTORS: usize>(&self, isa: I) {
-        let count = self.inputs.len();
+        let count = self.windows.len();
         let tiles = count.div_ceil(max_pixels(VECTORS, I::REGISTERS));
         let mut pixel = 0;
-        // The weights of the next block follow those of this one; each of the first tiles asks for a part of them.
         let steps: usize = self.runs.iter().map(|run| run.len).sum();
-        let mut ahead = self.weights.wrapping_add(steps * VECTORS * I::LANES);
+        let mut weights = self.weights;
         for left in (1..=tiles).rev() {
-            let step = if tiles - left < VECTORS { I::LANES } else { 0 };
+            // The weights of the next block follow those of this one; each of the first tiles asks for a part of them,
+            // the others for the inputs of the tiles to come.
+            let ahead = if tiles - left < VECTORS {
+                weights = weights.wrapping_add(steps * I::LANES);
+                weights.wrapping_add((VECTORS - 1) * steps * I::LANES)
+            } else {
+                self.first_input(pixel + max_pixels(VECTORS, I::REGISTERS))
+            };
             let pixels = (count - pixel) / left;
             macro_rules! by_pixels {
                 ($($pixels:literal)+) => {
@@ -115,7 +121,7 @@ impl<T: Element> ChannelTiles<'_, T> {
                         $(
                             // SAFETY: pixels of the list. Larger tiles are never asked for.
                             $pixels if $pixels <= max_pixels(VECTORS, I::REGISTERS) => unsafe {
-                                self.tile::<I, $pixels, VECTORS>(isa, pixel, (ahead, step))
+                                self.tile::<I, $pixels, VECTORS>(isa, pixel, ahead)
                             },
                         )+
                         _ => {}
@@ -124,8 +130,15 @@ impl<T: Element> ChannelTiles<'_, T> {
             }
             by_pixels!(10 9 8 7 6 5 4 3 2 1);
             pixel += pixels;
-            ahead = ahead.wrapping_add(steps * step);
         }
+    }
+
+    /// The first input of a pixel, or of the last one, in the last run: the others it often shares with pixels before it.
+    #[inline(always)]
+    fn first_input(&self, pixel: usize) -> *const T {
+        let offset = self.runs.last().map_or(0, |run| run.offset);
+        let window = self.windows.get(pixel).or(self.windows.last());
+        window.map_or(core::ptr::null(), |window| window.wrapping_offset(offset))
     }
 
     /// # Safety
@@ -135,14 +148,11 @@ impl<T: Element> ChannelTiles<'_, T> {
         &self,
         isa: I,
         first: usize,
-        (mut ahead, ahead_step): (*const T, usize),
+        mut ahead: *const T,
     ) {
         // SAFETY: `first` and `PIXELS - 1` more are pixels of the list.
         unsafe {
-            let mut inputs = [self.input; PIXELS];
-            for (p, input) in inputs.iter_mut().enumerate() {
-                *input = self.input.offset(*self.inputs.get_unchecked(first + p));
-            }
+            let inputs: [*const T; PIXELS] = core::array::from_fn(|p| *self.windows.get_unchecked(first + p));
             let mut sums = [self.initial_sums::<I, VECTORS>(isa); PIXELS];
             if self.finish.accumulates() {
                 self.add_old::<I, PIXELS, VECTORS>(isa, &mut sums, first);
@@ -162,7 +172,7 @@ impl<T: Element> ChannelTiles<'_, T> {
                     }
                     weights = weights.add(VECTORS * I::LANES);
                     isa.prefetch(ahead);
-                    ahead = ahead.wrapping_add(ahead_step);
+                    ahead = ahead.wrapping_add(I::LANES);
                 }
             }
             self.write::<I, PIXELS, VECTORS>(isa, &sums, first);

@@ -385,9 +385,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
     #[inline(always)]
     unsafe fn load<I: Lanes<T>, const PART: bool>(&self, isa: I, from: *const T, v: usize) -> I::Vector {
         // SAFETY: vouched for by the caller.
-        unsafe {
-            if PART { isa.load_part(from, self.channels - v * I::LANES) } else { isa.load(from) }
-        }
+        unsafe { if PART { isa.load_part(from, self.channels - v * I::LANES) } else { isa.load(from) } }
     }
 
     /// The sums that outputs start with: bias and old output.

@@ -5,6 +5,7 @@
 //! loops listed by [`hot_loops`].
 
 pub(crate) mod channel_tile;
+pub(crate) mod depthwise_tile;
 mod finish;
 pub(crate) mod gemm_tile;
 pub(crate) mod sliding_tile;
@@ -40,5 +41,6 @@ pub fn hot_loops(registers: usize) -> Vec<HotLoop> {
     let mut loops = sliding_tile::hot_loops(registers);
     loops.extend(gemm_tile::hot_loops(registers));
     loops.extend(channel_tile::hot_loops(registers));
+    loops.extend(depthwise_tile::hot_loops(registers));
     loops
 }

@@ -39,7 +39,8 @@ impl<T: Element> Strategy<T> for Depthwise {
         }
         let cut = Cut::new(problem, machine);
         let cut = cut.ok_or(Declined::Problem { serves: "kernels that span no more than it can copy" })?;
-        let shape = DepthwiseShape { lanes: cut.lanes, copied: cut.copied(problem), tasks: cut.tasks(problem) };
+        let shape =
+            DepthwiseShape { lanes: cut.lanes, copied: cut.copied(problem), tasks: cut.tasks(problem) };
         let seconds = depthwise_seconds(problem, &shape);
         Ok(Estimate { seconds, workspace: cut.workspace::<T>(problem) })
     }

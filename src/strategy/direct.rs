@@ -9,6 +9,7 @@
 mod band;
 mod canvas;
 mod channels;
+mod cut;
 mod planes;
 
 use channels::ChannelsPlan;

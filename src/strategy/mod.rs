@@ -2,6 +2,7 @@
 
 use core::any::Any;
 
+mod depthwise;
 mod direct;
 #[cfg(feature = "fft")]
 mod fft;
@@ -101,6 +102,7 @@ macro_rules! strategies {
 strategies! {
     direct::Direct,
     gemm::Gemm,
+    depthwise::Depthwise,
     winograd::Winograd,
     fft::Fft,
 }

@@ -147,15 +147,16 @@ impl<T: Element> Prepared<T> for WinogradPlan<T> {
         let transformed = take::<T>(&mut memory, buffers.transformed);
         let products = take::<T>(&mut memory, buffers.products);
         let outputs = take::<T>(&mut memory, buffers.outputs);
-        let from = &mut take::<isize>(&mut memory, buffers.tiles)[..task.count()];
+        let from = &mut take::<*const T>(&mut memory, buffers.tiles)[..task.count()];
         let to = &mut take::<isize>(&mut memory, buffers.tiles)[..task.count()];
-        let [input_pitch, product_pitch] = [cut.input_pitch(problem), cut.product_pitch(problem)];
-        for (tile, (from, to)) in from.iter_mut().zip(to.iter_mut()).enumerate() {
-            (*from, *to) = ((tile * input_pitch) as isize, (tile * product_pitch) as isize);
+        let product_pitch = cut.product_pitch(problem);
+        for (tile, to) in to.iter_mut().enumerate() {
+            *to = (tile * product_pitch) as isize;
         }
         self.transform_inputs(call, &task, inputs, transformed);
         for point in 0..cut.points() {
-            self.multiply(call, &task, point, [transformed, products], [from, to]);
+            self.write_windows(point, transformed, from);
+            self.multiply(call, &task, point, products, from, to);
         }
         if call.output_strides[1] == 1 || problem.group_out == 1 {
             self.write_in_place(call, &task, products);
@@ -303,18 +304,27 @@ impl<T: Element> WinogradPlan<T> {
         T::dispatch(self.problem.isa, transform);
     }
 
+    /// Where the inputs of each tile are at a point.
+    fn write_windows(&self, point: usize, transformed: &[T], windows: &mut [*const T]) {
+        let pitch = self.cut.input_pitch(&self.problem);
+        let tiles = transformed[point * self.cut.point_step(&self.problem, pitch)..].chunks_exact(pitch);
+        for (window, tile) in windows.iter_mut().zip(tiles) {
+            *window = tile.as_ptr();
+        }
+    }
+
     /// The products of one point: `products[point][tile][output channel]`.
     fn multiply(
         &self,
         call: &Call<'_, T>,
         task: &Task,
         point: usize,
-        [transformed, products]: [&mut [T]; 2],
-        [from, to]: [&[isize]; 2],
+        products: &mut [T],
+        from: &[*const T],
+        to: &[isize],
     ) {
         let (problem, cut) = (&self.problem, &self.cut);
         let depth = problem.group_in;
-        let input_step = cut.point_step(problem, cut.input_pitch(problem));
         let product_step = cut.point_step(problem, cut.product_pitch(problem));
         let per_point = self.panels.width() * depth;
         let kernel = &call.packed[(task.group * cut.points() + point) * per_point..][..per_point];
@@ -323,8 +333,7 @@ impl<T: Element> WinogradPlan<T> {
             for start in (0..depth).step_by(cut.depth) {
                 let end = (start + cut.depth).min(depth);
                 let tiles = ChannelTiles {
-                    input: transformed[point * input_step..].as_ptr(),
-                    inputs: from,
+                    windows: from,
                     runs: &[Run { offset: start as isize, len: end - start }],
                     weights: kernel[self.panels.start(&panel, depth, start)..].as_ptr(),
                     vectors: panel.vectors,

@@ -64,8 +64,9 @@ impl<T: Element> DepthwisePlan<T> {
 /// Where a value of the input would be, be it inside or not.
 fn input_at<T>(call: &Call<'_, T>, item: usize, channel: usize, [row, column]: [isize; 2]) -> *const T {
     let at = [item as isize, channel as isize, row, column];
-    let offset = at.iter().zip(&call.input_strides).fold(0isize, |offset, (index, stride)| {
-        offset.wrapping_add(index.wrapping_mul(*stride))
-    });
+    let offset = at
+        .iter()
+        .zip(&call.input_strides)
+        .fold(0isize, |offset, (index, stride)| offset.wrapping_add(index.wrapping_mul(*stride)));
     call.input.wrapping_offset(offset)
 }

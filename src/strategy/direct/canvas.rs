@@ -1,4 +1,5 @@
-//! Where windows are found with channels innermost: in the input itself, or in a copy with its padding.
+//! Where windows are found with channels innermost: in the input itself, in copies of what lies under its edges, or in a
+//! copy of everything.
 
 use core::ops::Range;
 
@@ -6,7 +7,7 @@ use crate::call::Call;
 use crate::element::Element;
 use crate::microkernel::channel_tile::Run;
 use crate::problem::{Axis, Problem};
-use crate::window::Extensions;
+use crate::window::{Extensions, Pixels};
 
 /// A rectangle of outputs of one group of one item.
 #[derive(Clone, Debug)]
@@ -24,126 +25,147 @@ impl Rectangle {
     }
 }
 
-/// One axis of a band: the inputs under neighbouring outputs.
+/// One axis of a copy: the inputs under neighbouring outputs.
 #[derive(Clone, Copy)]
-struct BandAxis {
-    /// Inputs in the band, and from one to the next in the input.
+struct CopyAxis {
+    /// Inputs in the copy, and from one to the next in the input.
     len: usize,
     read_step: usize,
-    /// In the band, from an output to the next and from a tap to the next.
+    /// In the copy, from an output to the next and from a tap to the next.
     pixel: usize,
     tap: usize,
 }
 
-impl BandAxis {
+impl CopyAxis {
     fn new(axis: &Axis, outputs: usize) -> Self {
         if axis.taps == 1 {
-            BandAxis { len: outputs, read_step: axis.stride, pixel: 1, tap: 0 }
+            CopyAxis { len: outputs, read_step: axis.stride, pixel: 1, tap: 0 }
         } else {
-            let len = (outputs - 1).saturating_mul(axis.stride).saturating_add(axis.extent);
-            BandAxis { len, read_step: 1, pixel: axis.stride, tap: axis.dilation }
+            let len = outputs.saturating_sub(1).saturating_mul(axis.stride).saturating_add(axis.extent);
+            CopyAxis { len, read_step: 1, pixel: axis.stride, tap: axis.dilation }
         }
     }
 
     /// Whether any tap of any output reads this place.
     fn is_read(&self, axis: &Axis, at: usize, outputs: usize) -> bool {
-        axis.taps == 1
-            || (0..axis.taps).any(|tap| {
-                at.checked_sub(tap * self.tap)
-                    .is_some_and(|first| first % self.pixel == 0 && first / self.pixel < outputs)
-            })
+        let reads = |tap: usize| {
+            let first = at.checked_sub(tap * self.tap);
+            first.is_some_and(|first| first % self.pixel == 0 && first / self.pixel < outputs)
+        };
+        axis.taps == 1 || (0..axis.taps).any(reads)
     }
 }
 
-/// Values in the band of so many rows and columns of outputs.
-pub(super) fn band_values(problem: &Problem, [rows, columns]: [usize; 2]) -> usize {
-    let rows = BandAxis::new(&problem.rows, rows).len;
-    let columns = BandAxis::new(&problem.columns, columns).len;
-    rows.saturating_mul(columns).saturating_mul(problem.group_in)
+/// Those of the outputs `range` whose windows lie inside the input.
+fn inside(axis: &Axis, range: &Range<usize>) -> Range<usize> {
+    let first = axis.before.div_ceil(axis.stride);
+    let room = (axis.input + axis.before).checked_sub(axis.extent);
+    let end = room.map_or(0, |room| room / axis.stride + 1);
+    let start = first.clamp(range.start, range.end);
+    start..end.clamp(start, range.end)
 }
 
 /// Whether every window lies inside the input.
 pub(super) fn is_unpadded(problem: &Problem) -> bool {
-    [&problem.rows, &problem.columns]
-        .iter()
-        .all(|axis| axis.before == 0 && (axis.output.max(1) - 1) * axis.stride + axis.extent <= axis.input)
+    [&problem.rows, &problem.columns].iter().all(|axis| inside(axis, &(0..axis.output)) == (0..axis.output))
 }
 
-/// The inputs of a rectangle of outputs, with channels innermost.
+/// Values that copies take for so many rows and columns of outputs: a copy of everything, or, with the pitch of the
+/// input, copies of the rows above and below it and of the columns at both ends.
+pub(super) fn buffer_values(problem: &Problem, [rows, columns]: [usize; 2]) -> usize {
+    if problem.group_in == 1 && is_unpadded(problem) {
+        return 0;
+    }
+    let rows = CopyAxis::new(&problem.rows, rows).len;
+    let columns = CopyAxis::new(&problem.columns, columns).len;
+    rows.saturating_mul(columns).saturating_mul(problem.group_in)
+}
+
+/// Where the windows of a rectangle of outputs are.
 #[derive(Clone, Copy)]
-pub(super) struct Canvas<T> {
-    /// The first value of the first window.
-    pub(super) first: *const T,
-    /// From an output to the next: rows, columns.
-    pixel: [isize; 2],
+pub(super) struct Canvas {
     /// From a tap to the next: rows, columns.
     tap: [isize; 2],
 }
 
-impl<T: Element> Canvas<T> {
-    /// The input itself, where windows need no padding and channels are neighbours; else a copy in `band`.
-    pub(super) fn new(
-        problem: &Problem,
-        call: &Call<'_, T>,
-        extensions: &Extensions<T>,
-        at: &Rectangle,
-        band: &mut [T],
-    ) -> Self {
-        let [batch, channel, row, column] = call.input_strides;
-        if !is_unpadded(problem) || (channel != 1 && problem.group_in > 1) {
-            return Self::copied(problem, call, extensions, at, band);
-        }
-        let (rows, columns) = (&problem.rows, &problem.columns);
-        let offset = (at.item as isize).wrapping_mul(batch)
-            + ((at.group * problem.group_in) as isize).wrapping_mul(channel)
-            + rows.start(at.rows.start) * row
-            + columns.start(at.columns.start) * column;
-        let step = |count: usize, stride: isize| (count as isize).wrapping_mul(stride);
-        Canvas {
-            first: call.input.wrapping_offset(offset),
-            pixel: [step(rows.stride, row), step(columns.stride, column)],
-            tap: [step(rows.dilation, row), step(columns.dilation, column)],
+/// What a canvas is made from.
+pub(super) struct Source<'a, T> {
+    pub(super) problem: &'a Problem,
+    pub(super) call: &'a Call<'a, T>,
+    pub(super) extensions: &'a Extensions<T>,
+    pub(super) at: &'a Rectangle,
+}
+
+impl<T: Element> Source<'_, T> {
+    /// Writes where the window of each output of the rectangle starts, row by row. `buffer` takes what must be copied.
+    pub(super) fn canvas(&self, buffer: &mut [T], windows: &mut [*const T]) -> Canvas {
+        let are_neighbours = self.call.input_strides[1] == 1 || self.problem.group_in == 1;
+        if are_neighbours && is_unpadded(self.problem) {
+            self.in_place(windows)
+        } else {
+            self.copied(buffer, windows)
         }
     }
 
-    fn copied(
-        problem: &Problem,
-        call: &Call<'_, T>,
-        extensions: &Extensions<T>,
-        at: &Rectangle,
-        band: &mut [T],
-    ) -> Self {
+    fn in_place(&self, windows: &mut [*const T]) -> Canvas {
+        let (rows, columns) = (&self.problem.rows, &self.problem.columns);
+        let [_, _, row, column] = self.call.input_strides;
+        let step = |count: usize, stride: isize| (count as isize).wrapping_mul(stride);
+        let first = self.input_at([rows.start(self.at.rows.start), columns.start(self.at.columns.start)]);
+        self.write_windows(first, [step(rows.stride, row), step(columns.stride, column)], windows);
+        Canvas { tap: [step(rows.dilation, row), step(columns.dilation, column)] }
+    }
+
+    fn copied(&self, buffer: &mut [T], windows: &mut [*const T]) -> Canvas {
+        let (problem, at) = (self.problem, self.at);
         let channels = problem.group_in;
-        let first = at.group * channels;
-        let pixels = call.pixels(problem, at.item, first..first + channels, extensions);
-        let rows = BandAxis::new(&problem.rows, at.rows.len());
-        let columns = BandAxis::new(&problem.columns, at.columns.len());
+        let rows = CopyAxis::new(&problem.rows, at.rows.len());
+        let columns = CopyAxis::new(&problem.columns, at.columns.len());
         let (top, left) = (problem.rows.start(at.rows.start), problem.columns.start(at.columns.start));
+        let pixels = self.pixels();
         let row_values = columns.len * channels;
-        for (y, row) in band.chunks_exact_mut(row_values).take(rows.len).enumerate() {
+        for (y, row) in buffer.chunks_exact_mut(row_values).take(rows.len).enumerate() {
             if rows.is_read(&problem.rows, y, at.rows.len()) {
                 pixels.read(top + (y * rows.read_step) as isize, left, columns.read_step, channels, row);
             }
         }
         let [row, column] = [row_values as isize, channels as isize];
-        Canvas {
-            first: band.as_ptr(),
-            pixel: [rows.pixel as isize * row, columns.pixel as isize * column],
-            tap: [rows.tap as isize * row, columns.tap as isize * column],
-        }
+        self.write_windows(
+            buffer.as_ptr(),
+            [rows.pixel as isize * row, columns.pixel as isize * column],
+            windows,
+        );
+        Canvas { tap: [rows.tap as isize * row, columns.tap as isize * column] }
     }
 
-    /// Writes where the window of each output of the rectangle starts, row by row.
-    pub(super) fn write_pixels(&self, at: &Rectangle, pixels: &mut [isize]) {
-        let columns = at.columns.len();
-        for (row, pixels) in pixels.chunks_exact_mut(columns).take(at.rows.len()).enumerate() {
-            for (column, pixel) in pixels.iter_mut().enumerate() {
-                *pixel = (row as isize).wrapping_mul(self.pixel[0])
-                    + (column as isize).wrapping_mul(self.pixel[1]);
+    fn pixels(&self) -> Pixels<'_, T> {
+        let first = self.at.group * self.problem.group_in;
+        self.call.pixels(self.problem, self.at.item, first..first + self.problem.group_in, self.extensions)
+    }
+
+    /// The first channel of a place of the input.
+    fn input_at(&self, [y, x]: [isize; 2]) -> *const T {
+        let [batch, channel, row, column] = self.call.input_strides;
+        let offset = (self.at.item as isize)
+            .wrapping_mul(batch)
+            .wrapping_add(((self.at.group * self.problem.group_in) as isize).wrapping_mul(channel))
+            .wrapping_add(y.wrapping_mul(row))
+            .wrapping_add(x.wrapping_mul(column));
+        self.call.input.wrapping_offset(offset)
+    }
+
+    /// Windows at even distances: rows, columns.
+    fn write_windows(&self, first: *const T, steps: [isize; 2], windows: &mut [*const T]) {
+        for (row, windows) in windows.chunks_exact_mut(self.at.columns.len()).enumerate() {
+            let first = first.wrapping_offset((row as isize).wrapping_mul(steps[0]));
+            for (column, window) in windows.iter_mut().enumerate() {
+                *window = first.wrapping_offset((column as isize).wrapping_mul(steps[1]));
             }
         }
     }
+}
 
+impl Canvas {
     /// Writes the steps `depth` of the window as runs of neighbouring values, and returns those. Steps are numbered by
     /// tap row, tap column, channel.
     pub(super) fn runs<'r>(&self, problem: &Problem, depth: Range<usize>, runs: &'r mut [Run]) -> &'r [Run] {

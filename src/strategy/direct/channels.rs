@@ -5,104 +5,22 @@
 //! of the kernel is cut into blocks of the depth that stay in the first-level cache while all pixels of the task pass by;
 //! blocks add up in the output, which rounds no more often. Outputs in NCHW are collected and transposed by panels.
 
-use super::canvas::{Canvas, Rectangle, band_values, is_unpadded, most_runs};
+use super::canvas::{Canvas, Rectangle, Source, buffer_values, is_unpadded, most_runs};
+use super::cut::Cut;
 use crate::call::Call;
 use crate::conv::Operation;
 use crate::cost::{ChannelsShape, Machine, channels_seconds};
 use crate::element::Element;
 use crate::error::Error;
 use crate::gemm::{ChannelPanel, ChannelPanels, DepthOrder};
-use crate::microkernel::channel_tile::{ChannelTiles, Run, max_vectors};
+use crate::microkernel::channel_tile::{ChannelTiles, Run};
 use crate::microkernel::transpose::Transpose;
 use crate::microkernel::{Finish, Vouched};
 use crate::problem::Problem;
 use crate::strategy::{Estimate, Packing, Prepared};
 use crate::view::View;
 use crate::window::Extensions;
-use crate::workspace::{Booking, take};
-
-/// Outputs of a channel in a task: enough to amortise streaming the kernel through the caches.
-const TASK_PIXELS: usize = 256;
-/// As many tasks are made where the channels can be dealt out.
-const TASKS: usize = 8;
-
-/// How the work is cut.
-#[derive(Clone, Copy)]
-struct Cut {
-    /// Outputs of a task.
-    rows: usize,
-    columns: usize,
-    /// Panels of a task.
-    panels: usize,
-    /// Steps in a block of the depth.
-    depth: usize,
-}
-
-impl Cut {
-    /// `None` where even the inputs under a few outputs are too many to copy.
-    fn new(problem: &Problem, machine: &Machine) -> Option<Self> {
-        let size = problem.element.size();
-        let most_values = machine.l2 / 2 / size;
-        let (all_rows, all_columns) = (problem.rows.output.max(1), problem.columns.output.max(1));
-        let evenly = |all: usize, most: usize| all.div_ceil(all.div_ceil(most.max(1)));
-        let mut columns = evenly(all_columns, TASK_PIXELS);
-        let mut rows = evenly(all_rows, TASK_PIXELS / columns);
-        while band_values(problem, [rows, columns]) > most_values {
-            match () {
-                () if rows > 1 => rows = evenly(all_rows, rows / 2),
-                () if columns > 16 => columns = evenly(all_columns, columns / 2),
-                () if band_values(problem, [1, columns]) > 4 * most_values => return None,
-                () => break,
-            }
-        }
-        let places = all_rows.div_ceil(rows).saturating_mul(all_columns.div_ceil(columns));
-        let places = places.saturating_mul(problem.batch().max(1)).saturating_mul(problem.groups());
-        let all_panels = ChannelPanels::new(problem).count();
-        let panels = evenly(all_panels, all_panels / TASKS.div_ceil(places).min(all_panels));
-        let registers = problem.isa.registers();
-        let step = max_vectors(registers) * problem.isa.lanes(problem.element) * size;
-        let depth = evenly(problem.products(), (machine.l1 * 2 / 3 / step).max(32));
-        Some(Cut { rows, columns, panels, depth })
-    }
-
-    fn pixels(&self) -> usize {
-        self.rows * self.columns
-    }
-
-    /// Values of a pixel in the results: a whole panel.
-    fn pitch(&self, problem: &Problem) -> usize {
-        let most = max_vectors(problem.isa.registers()) * problem.isa.lanes(problem.element);
-        most.min(ChannelPanels::new(problem).width())
-    }
-
-    /// Tasks along rows, columns and panels.
-    fn tasks(&self, problem: &Problem) -> [usize; 3] {
-        let panels = ChannelPanels::new(problem).count();
-        [
-            problem.rows.output.div_ceil(self.rows),
-            problem.columns.output.div_ceil(self.columns),
-            panels.div_ceil(self.panels),
-        ]
-    }
-
-    /// Values in the buffers of a task: the copied inputs, and the outputs of a panel.
-    fn buffers(&self, problem: &Problem) -> [usize; 2] {
-        let in_place = is_unpadded(problem) && problem.group_in == 1;
-        let band = if in_place { 0 } else { band_values(problem, [self.rows, self.columns]) };
-        [band, self.pixels() * self.pitch(problem)]
-    }
-
-    fn workspace<T>(&self, problem: &Problem) -> usize {
-        let [band, results] = self.buffers(problem);
-        Booking::new()
-            .add::<T>(band)
-            .add::<T>(results)
-            .add::<isize>(self.pixels())
-            .add::<isize>(self.pixels())
-            .add::<Run>(most_runs(problem, self.depth))
-            .bytes()
-    }
-}
+use crate::workspace::take;
 
 /// `None` where it cannot serve.
 pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Option<Estimate> {
@@ -111,7 +29,7 @@ pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Option<Estima
     let shape = ChannelsShape {
         tasks: [rows * columns, panels],
         pixels: cut.pixels(),
-        copied: if is_unpadded(problem) { 0 } else { band_values(problem, [cut.rows, cut.columns]) },
+        copied: if is_unpadded(problem) { 0 } else { buffer_values(problem, [cut.rows, cut.columns]) },
         vectors: ChannelPanels::new(problem).width() / problem.isa.lanes(problem.element),
     };
     let seconds = channels_seconds(problem, machine, &shape);
@@ -130,7 +48,7 @@ pub(super) struct ChannelsPlan<T> {
 /// The outputs of a task.
 struct Outputs<'a, T> {
     at: &'a Rectangle,
-    inputs: &'a [isize],
+    windows: &'a [*const T],
     places: &'a [isize],
     /// The outputs of a panel, where they cannot be written in place.
     results: &'a mut [T],
@@ -204,19 +122,19 @@ impl<T: Element> Prepared<T> for ChannelsPlan<T> {
             rows: part(row, cut.rows, problem.rows.output),
             columns: part(column, cut.columns, problem.columns.output),
         };
-        let [band, results] = cut.buffers(problem);
+        let [copied, results] = cut.buffers(problem);
         let mut memory = workspace;
-        let band = take::<T>(&mut memory, band);
+        let copied = take::<T>(&mut memory, copied);
         let results = take::<T>(&mut memory, results);
         let pixels = at.rows.len() * at.columns.len();
-        let inputs = &mut take::<isize>(&mut memory, cut.pixels())[..pixels];
+        let windows = &mut take::<*const T>(&mut memory, cut.pixels())[..pixels];
         let places = &mut take::<isize>(&mut memory, cut.pixels())[..pixels];
         let runs = take::<Run>(&mut memory, most_runs(problem, cut.depth));
-        let canvas = Canvas::new(problem, call, &self.extensions, &at, band);
-        canvas.write_pixels(&at, inputs);
+        let source = Source { problem, call, extensions: &self.extensions, at: &at };
+        let canvas = source.canvas(copied, windows);
         let in_place = call.output_strides[1] == 1 || problem.group_out == 1;
         self.write_places(call, &at, in_place, places);
-        let mut outputs = Outputs { at: &at, inputs, places, results, in_place };
+        let mut outputs = Outputs { at: &at, windows, places, results, in_place };
         for panel in self.panels.panels(part(panel, cut.panels, self.panels.count())) {
             self.multiply(call, &canvas, &panel, &mut outputs, runs);
         }
@@ -245,7 +163,7 @@ impl<T: Element> ChannelsPlan<T> {
     fn multiply(
         &self,
         call: &Call<'_, T>,
-        canvas: &Canvas<T>,
+        canvas: &Canvas,
         panel: &ChannelPanel,
         outputs: &mut Outputs<'_, T>,
         runs: &mut [Run],
@@ -263,8 +181,7 @@ impl<T: Element> ChannelsPlan<T> {
             let end = (start + self.cut.depth).min(depth);
             let bias = call.bias.filter(|_| start == 0);
             let tiles = ChannelTiles {
-                input: canvas.first,
-                inputs: outputs.inputs,
+                windows: outputs.windows,
                 runs: canvas.runs(problem, start..end, runs),
                 weights: kernel[self.panels.start(panel, depth, start)..].as_ptr(),
                 vectors: panel.vectors,

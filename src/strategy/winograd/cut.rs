@@ -168,7 +168,7 @@ impl Buffers {
             .add::<T>(self.transformed)
             .add::<T>(self.products)
             .add::<T>(self.outputs)
-            .add::<isize>(self.tiles)
+            .add::<*const T>(self.tiles)
             .add::<isize>(self.tiles)
             .bytes()
     }

@@ -1,0 +1,100 @@
+//! How the work is cut where lanes run along the output channels.
+
+use super::canvas::{buffer_values, most_runs};
+use crate::cost::Machine;
+use crate::gemm::ChannelPanels;
+use crate::microkernel::channel_tile::{Run, max_vectors};
+use crate::problem::Problem;
+use crate::workspace::Booking;
+
+/// As many tasks are made where the channels can be dealt out.
+const TASKS: usize = 8;
+
+/// Sizes of a task and of its parts.
+#[derive(Clone, Copy)]
+pub(super) struct Cut {
+    /// Outputs of a task.
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    /// Panels of a task.
+    pub(super) panels: usize,
+    /// Steps in a block of the depth.
+    pub(super) depth: usize,
+}
+
+impl Cut {
+    /// `None` where even the inputs under a few outputs are too many to copy.
+    pub(super) fn new(problem: &Problem, machine: &Machine) -> Option<Self> {
+        let size = problem.element.size();
+        let most_values = machine.l2 / 2 / size;
+        let (all_rows, all_columns) = (problem.rows.output.max(1), problem.columns.output.max(1));
+        let evenly = |all: usize, most: usize| all.div_ceil(all.div_ceil(most.max(1)));
+        let pixels = Self::pixels_worth_a_kernel(problem, machine);
+        let mut columns = evenly(all_columns, pixels);
+        let mut rows = evenly(all_rows, pixels / columns);
+        while buffer_values(problem, [rows, columns]) > most_values {
+            match () {
+                () if rows > 1 => rows = evenly(all_rows, rows / 2),
+                () if columns > 16 => columns = evenly(all_columns, columns / 2),
+                () if buffer_values(problem, [1, columns]) > 4 * most_values => return None,
+                () => break,
+            }
+        }
+        let places = all_rows.div_ceil(rows).saturating_mul(all_columns.div_ceil(columns));
+        let places = places.saturating_mul(problem.batch().max(1)).saturating_mul(problem.groups());
+        let all_panels = ChannelPanels::new(problem).count();
+        let panels = evenly(all_panels, all_panels / TASKS.div_ceil(places).min(all_panels));
+        let step = max_vectors(problem.isa.registers()) * problem.isa.lanes(problem.element) * size;
+        // A block of a panel stays in the second-level cache; blocks of that depth cost nothing.
+        let depth = evenly(problem.products(), (machine.l2 / 8 / step).max(32));
+        Some(Cut { rows, columns, panels, depth })
+    }
+
+    /// Outputs of a channel in a task: so many that streaming the kernel through the caches once more pays, and so few
+    /// that their inputs and outputs stay near.
+    fn pixels_worth_a_kernel(problem: &Problem, machine: &Machine) -> usize {
+        let width = ChannelPanels::new(problem).width();
+        let kernel = problem.products().saturating_mul(width).saturating_mul(problem.element.size());
+        match () {
+            () if kernel <= machine.l1 => 48,
+            () if kernel <= machine.l2 / 2 => 96,
+            () => 256,
+        }
+    }
+
+    pub(super) fn pixels(&self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// Values of a pixel in the results: a whole panel.
+    pub(super) fn pitch(&self, problem: &Problem) -> usize {
+        let most = max_vectors(problem.isa.registers()) * problem.isa.lanes(problem.element);
+        most.min(ChannelPanels::new(problem).width())
+    }
+
+    /// Tasks along rows, columns and panels.
+    pub(super) fn tasks(&self, problem: &Problem) -> [usize; 3] {
+        let panels = ChannelPanels::new(problem).count();
+        [
+            problem.rows.output.div_ceil(self.rows),
+            problem.columns.output.div_ceil(self.columns),
+            panels.div_ceil(self.panels),
+        ]
+    }
+
+    /// Values in the buffers of a task: the copied inputs, and the outputs of a panel.
+    pub(super) fn buffers(&self, problem: &Problem) -> [usize; 2] {
+        [buffer_values(problem, [self.rows, self.columns]), self.pixels() * self.pitch(problem)]
+    }
+
+    pub(super) fn workspace<T>(&self, problem: &Problem) -> usize {
+        let [copied, results] = self.buffers(problem);
+        Booking::new()
+            .add::<T>(copied)
+            .add::<T>(results)
+            .add::<*const T>(self.pixels())
+            .add::<isize>(self.pixels())
+            .add::<Run>(most_runs(problem, self.depth))
+            .bytes()
+    }
+}
