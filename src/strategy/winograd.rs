@@ -71,6 +71,8 @@ struct WinogradPlan<T> {
     finish: Finish<T>,
     panels: ChannelPanels,
     cut: Cut,
+    /// Where the products of each tile go.
+    places: Vec<isize>,
     packed_len: usize,
 }
 
@@ -147,16 +149,11 @@ impl<T: Element> Prepared<T> for WinogradPlan<T> {
         let transformed = take::<T>(&mut memory, buffers.transformed);
         let products = take::<T>(&mut memory, buffers.products);
         let outputs = take::<T>(&mut memory, buffers.outputs);
-        let from = &mut take::<*const T>(&mut memory, buffers.tiles)[..task.count()];
-        let to = &mut take::<isize>(&mut memory, buffers.tiles)[..task.count()];
-        let product_pitch = cut.product_pitch(problem);
-        for (tile, to) in to.iter_mut().enumerate() {
-            *to = (tile * product_pitch) as isize;
-        }
+        let windows = &mut take::<*const T>(&mut memory, buffers.tiles)[..task.count()];
         self.transform_inputs(call, &task, inputs, transformed);
         for point in 0..cut.points() {
-            self.write_windows(point, transformed, from);
-            self.multiply(call, &task, point, products, from, to);
+            self.write_windows(point, transformed, windows);
+            self.multiply(call, &task, point, products, windows);
         }
         if call.output_strides[1] == 1 || problem.group_out == 1 {
             self.write_in_place(call, &task, products);
@@ -178,6 +175,7 @@ impl<T: Element> WinogradPlan<T> {
             extensions: Extensions::new(problem.conv.border),
             finish: Finish::new(&problem.conv),
             packed_len: packed_len.ok_or(Error::TooLarge { quantity: "the packed kernel" })?,
+            places: (0..cut.count()).map(|tile| (tile * cut.product_pitch(problem)) as isize).collect(),
             panels,
             cut,
             problem: problem.clone(),
@@ -320,8 +318,7 @@ impl<T: Element> WinogradPlan<T> {
         task: &Task,
         point: usize,
         products: &mut [T],
-        from: &[*const T],
-        to: &[isize],
+        windows: &[*const T],
     ) {
         let (problem, cut) = (&self.problem, &self.cut);
         let depth = problem.group_in;
@@ -333,12 +330,12 @@ impl<T: Element> WinogradPlan<T> {
             for start in (0..depth).step_by(cut.depth) {
                 let end = (start + cut.depth).min(depth);
                 let tiles = ChannelTiles {
-                    windows: from,
+                    windows,
                     runs: &[Run { offset: start as isize, len: end - start }],
                     weights: kernel[self.panels.start(&panel, depth, start)..].as_ptr(),
                     vectors: panel.vectors,
                     output: products[point * product_step + panel.first - first..].as_mut_ptr(),
-                    outputs: to,
+                    outputs: &self.places[..windows.len()],
                     // Whole vectors, with idle lanes.
                     channels: panel.vectors * problem.isa.lanes(T::TYPE),
                     bias: None,

@@ -117,7 +117,9 @@ impl<T: Element> DepthwisePlan<T> {
         let until_end = (self.cut.rows - first).div_ceil(axis.dilation).min(taps.len());
         let again = slot(tap(taps.start + until_end));
         if !taps.is_empty() {
-            for y in band.next.max(tap(taps.start))..=tap(taps.end - 1) {
+            // Also rows between the taps: the next output rows will want them.
+            let inside = if self.problem.conv.border.top == Border::Zero { 0 } else { start };
+            for y in band.next.max(start).max(inside)..=tap(taps.end - 1) {
                 self.copy_row(band, at, y, (y - band.origin) as usize % self.cut.rows);
                 band.next = y + 1;
             }

@@ -1,6 +1,6 @@
 //! How the work is cut where lanes run along the output channels.
 
-use super::canvas::{buffer_values, most_runs};
+use super::canvas::{buffer_values, is_unpadded, most_runs};
 use crate::cost::Machine;
 use crate::gemm::ChannelPanels;
 use crate::microkernel::channel_tile::{Run, max_vectors};
@@ -56,9 +56,9 @@ impl Cut {
         let width = ChannelPanels::new(problem).width();
         let kernel = problem.products().saturating_mul(width).saturating_mul(problem.element.size());
         match () {
-            () if kernel <= machine.l1 => 48,
-            () if kernel <= machine.l2 / 2 => 96,
-            () => 256,
+            () if kernel > machine.l2 / 2 => 256,
+            () if !is_unpadded(problem) => 96,
+            () => (machine.l2 / 32 / (width * problem.element.size())).clamp(64, 256),
         }
     }
 

@@ -169,7 +169,6 @@ impl Buffers {
             .add::<T>(self.products)
             .add::<T>(self.outputs)
             .add::<*const T>(self.tiles)
-            .add::<isize>(self.tiles)
             .bytes()
     }
 }
