@@ -10,6 +10,7 @@ mod band;
 mod canvas;
 mod channels;
 mod cut;
+mod frame;
 mod planes;
 
 use channels::ChannelsPlan;

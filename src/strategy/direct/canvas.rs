@@ -3,6 +3,7 @@
 
 use core::ops::Range;
 
+use super::frame::{Frame, frame_values, may_be_framed};
 use crate::call::Call;
 use crate::element::Element;
 use crate::microkernel::channel_tile::Run;
@@ -57,7 +58,7 @@ impl CopyAxis {
 }
 
 /// Those of the outputs `range` whose windows lie inside the input.
-fn inside(axis: &Axis, range: &Range<usize>) -> Range<usize> {
+pub(super) fn inside(axis: &Axis, range: &Range<usize>) -> Range<usize> {
     let first = axis.before.div_ceil(axis.stride);
     let room = (axis.input + axis.before).checked_sub(axis.extent);
     let end = room.map_or(0, |room| room / axis.stride + 1);
@@ -70,22 +71,31 @@ pub(super) fn is_unpadded(problem: &Problem) -> bool {
     [&problem.rows, &problem.columns].iter().all(|axis| inside(axis, &(0..axis.output)) == (0..axis.output))
 }
 
-/// Values that copies take for so many rows and columns of outputs: a copy of everything, or, with the pitch of the
-/// input, copies of the rows above and below it and of the columns at both ends.
-pub(super) fn buffer_values(problem: &Problem, [rows, columns]: [usize; 2]) -> usize {
+/// Values in a copy of everything under so many rows and columns of outputs; none where windows are never copied.
+pub(super) fn copied_values(problem: &Problem, [rows, columns]: [usize; 2]) -> usize {
     if problem.group_in == 1 && is_unpadded(problem) {
         return 0;
     }
-    let rows = CopyAxis::new(&problem.rows, rows).len;
-    let columns = CopyAxis::new(&problem.columns, columns).len;
-    rows.saturating_mul(columns).saturating_mul(problem.group_in)
+    let height = CopyAxis::new(&problem.rows, rows).len;
+    let width = CopyAxis::new(&problem.columns, columns).len;
+    height.saturating_mul(width).saturating_mul(problem.group_in)
+}
+
+/// Values that copies of either kind may take.
+pub(super) fn buffer_values(problem: &Problem, [rows, columns]: [usize; 2]) -> usize {
+    let is_whole = columns >= problem.columns.output;
+    let frame = if is_whole && may_be_framed(problem) { frame_values(problem, rows) } else { 0 };
+    match copied_values(problem, [rows, columns]) {
+        0 => 0,
+        all => all.max(frame),
+    }
 }
 
 /// Where the windows of a rectangle of outputs are.
 #[derive(Clone, Copy)]
 pub(super) struct Canvas {
     /// From a tap to the next: rows, columns.
-    tap: [isize; 2],
+    pub(super) tap: [isize; 2],
 }
 
 /// What a canvas is made from.
@@ -101,9 +111,11 @@ impl<T: Element> Source<'_, T> {
     pub(super) fn canvas(&self, buffer: &mut [T], windows: &mut [*const T]) -> Canvas {
         let are_neighbours = self.call.input_strides[1] == 1 || self.problem.group_in == 1;
         if are_neighbours && is_unpadded(self.problem) {
-            self.in_place(windows)
-        } else {
-            self.copied(buffer, windows)
+            return self.in_place(windows);
+        }
+        match Frame::new(self) {
+            Some(frame) => frame.canvas(self, buffer, windows),
+            None => self.copied(buffer, windows),
         }
     }
 
@@ -138,13 +150,13 @@ impl<T: Element> Source<'_, T> {
         Canvas { tap: [rows.tap as isize * row, columns.tap as isize * column] }
     }
 
-    fn pixels(&self) -> Pixels<'_, T> {
+    pub(super) fn pixels(&self) -> Pixels<'_, T> {
         let first = self.at.group * self.problem.group_in;
         self.call.pixels(self.problem, self.at.item, first..first + self.problem.group_in, self.extensions)
     }
 
     /// The first channel of a place of the input.
-    fn input_at(&self, [y, x]: [isize; 2]) -> *const T {
+    pub(super) fn input_at(&self, [y, x]: [isize; 2]) -> *const T {
         let [batch, channel, row, column] = self.call.input_strides;
         let offset = (self.at.item as isize)
             .wrapping_mul(batch)

@@ -5,7 +5,7 @@
 //! of the kernel is cut into blocks of the depth that stay in the first-level cache while all pixels of the task pass by;
 //! blocks add up in the output, which rounds no more often. Outputs in NCHW are collected and transposed by panels.
 
-use super::canvas::{Canvas, Rectangle, Source, buffer_values, is_unpadded, most_runs};
+use super::canvas::{Canvas, Rectangle, Source, copied_values, is_unpadded, most_runs};
 use super::cut::Cut;
 use crate::call::Call;
 use crate::conv::Operation;
@@ -29,7 +29,7 @@ pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Option<Estima
     let shape = ChannelsShape {
         tasks: [rows * columns, panels],
         pixels: cut.pixels(),
-        copied: if is_unpadded(problem) { 0 } else { buffer_values(problem, [cut.rows, cut.columns]) },
+        copied: if is_unpadded(problem) { 0 } else { copied_values(problem, [cut.rows, cut.columns]) },
         vectors: ChannelPanels::new(problem).width() / problem.isa.lanes(problem.element),
     };
     let seconds = channels_seconds(problem, machine, &shape);

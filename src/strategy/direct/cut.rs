@@ -1,6 +1,6 @@
 //! How the work is cut where lanes run along the output channels.
 
-use super::canvas::{buffer_values, is_unpadded, most_runs};
+use super::canvas::{buffer_values, copied_values, is_unpadded, most_runs};
 use crate::cost::Machine;
 use crate::gemm::ChannelPanels;
 use crate::microkernel::channel_tile::{Run, max_vectors};
@@ -32,11 +32,11 @@ impl Cut {
         let pixels = Self::pixels_worth_a_kernel(problem, machine);
         let mut columns = evenly(all_columns, pixels);
         let mut rows = evenly(all_rows, pixels / columns);
-        while buffer_values(problem, [rows, columns]) > most_values {
+        while copied_values(problem, [rows, columns]) > most_values {
             match () {
                 () if rows > 1 => rows = evenly(all_rows, rows / 2),
                 () if columns > 16 => columns = evenly(all_columns, columns / 2),
-                () if buffer_values(problem, [1, columns]) > 4 * most_values => return None,
+                () if copied_values(problem, [1, columns]) > 4 * most_values => return None,
                 () => break,
             }
         }
