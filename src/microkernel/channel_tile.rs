@@ -175,6 +175,7 @@ impl<T: Element> ChannelTiles<'_, T> {
                     ahead = ahead.wrapping_add(I::LANES);
                 }
             }
+            self.finish.limit(isa, &mut sums);
             self.write::<I, PIXELS, VECTORS>(isa, &sums, first);
         }
     }
@@ -232,18 +233,16 @@ impl<T: Element> ChannelTiles<'_, T> {
         sums: &[[I::Vector; VECTORS]; PIXELS],
         first: usize,
     ) {
-        let (low, high) = (isa.splat(self.finish.low), isa.splat(self.finish.high));
         let last = self.channels - (VECTORS - 1) * I::LANES;
         for (p, sums) in sums.iter().enumerate() {
             // SAFETY: as in `add_old`.
             unsafe {
                 let to = self.output.offset(*self.outputs.get_unchecked(first + p));
                 for (v, &sum) in sums.iter().enumerate() {
-                    let result = isa.at_most(isa.at_least(sum, low), high);
                     if v + 1 < VECTORS {
-                        isa.store(to.add(v * I::LANES), result);
+                        isa.store(to.add(v * I::LANES), sum);
                     } else {
-                        isa.store_part(to.add(v * I::LANES), result, last);
+                        isa.store_part(to.add(v * I::LANES), sum, last);
                     }
                 }
             }

@@ -57,6 +57,23 @@ impl<T: Element> Finish<T> {
         isa.at_most(isa.at_least(sum, isa.splat(self.low)), isa.splat(self.high))
     }
 
+    /// Applies the activation; limits that do nothing take no time, as they would compete with multiply-adds.
+    #[inline(always)]
+    pub(crate) fn limit<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
+        &self,
+        isa: I,
+        sums: &mut [[I::Vector; VECTORS]; ROWS],
+    ) {
+        if self.low > T::from_f64(f64::NEG_INFINITY) {
+            let low = isa.splat(self.low);
+            sums.iter_mut().flatten().for_each(|sum| *sum = isa.at_least(*sum, low));
+        }
+        if self.high < T::from_f64(f64::INFINITY) {
+            let high = isa.splat(self.high);
+            sums.iter_mut().flatten().for_each(|sum| *sum = isa.at_most(*sum, high));
+        }
+    }
+
     /// Adds the old output to sums that hold the bias; `rows` of them start at `to`, `row_step` apart.
     ///
     /// # Safety

@@ -1,6 +1,7 @@
 //! How the work is cut where lanes run along the output channels.
 
 use super::canvas::{buffer_values, copied_values, is_unpadded, most_runs};
+use super::frame::may_be_framed;
 use crate::cost::Machine;
 use crate::gemm::ChannelPanels;
 use crate::microkernel::channel_tile::{Run, max_vectors};
@@ -9,6 +10,9 @@ use crate::workspace::Booking;
 
 /// As many tasks are made where the channels can be dealt out.
 const TASKS: usize = 8;
+
+/// Most outputs of a channel in a task.
+const MAX_PIXELS: usize = 512;
 
 /// Sizes of a task and of its parts.
 #[derive(Clone, Copy)]
@@ -30,7 +34,9 @@ impl Cut {
         let (all_rows, all_columns) = (problem.rows.output.max(1), problem.columns.output.max(1));
         let evenly = |all: usize, most: usize| all.div_ceil(all.div_ceil(most.max(1)));
         let pixels = Self::pixels_worth_a_kernel(problem, machine);
-        let mut columns = evenly(all_columns, pixels);
+        // Of whole rows, only the ends must be copied.
+        let whole_rows = may_be_framed(problem) && !is_unpadded(problem) && all_columns <= MAX_PIXELS;
+        let mut columns = if whole_rows { all_columns } else { evenly(all_columns, pixels) };
         let mut rows = evenly(all_rows, pixels / columns);
         while copied_values(problem, [rows, columns]) > most_values {
             match () {
