@@ -14,6 +14,11 @@ test:
 bench *arguments:
     cargo bench {{arguments}}
 
+# Times this crate and other libraries on lists of layers; arguments go to `compare.py`.
+compare *arguments:
+    test -d benches/compare/.venv || benches/compare/setup.sh
+    benches/compare/.venv/bin/python benches/compare/compare.py {{arguments}}
+
 # Fuzzes a target (plan, differential, views) from the committed seeds.
 fuzz target='differential' seconds='120':
     mkdir -p fuzz/corpus/{{target}}

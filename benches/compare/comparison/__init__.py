@@ -1,0 +1,1 @@
+"""Times the convolutions of this crate and of other libraries against each other."""
