@@ -79,6 +79,16 @@ impl<'a, T: Element> Call<'a, T> {
         unsafe { Pixels::new(base, dims, [channel, row, column], extensions, problem.isa) }
     }
 
+    /// Where a value of the input would stand, be it inside or not; the channel is one of all.
+    pub(crate) fn input_at(&self, item: usize, channel: usize, [row, column]: [isize; 2]) -> *const T {
+        let at = [item as isize, channel as isize, row, column];
+        let offset = at
+            .iter()
+            .zip(&self.input_strides)
+            .fold(0isize, |offset, (index, stride)| offset.wrapping_add(index.wrapping_mul(*stride)));
+        self.input.wrapping_offset(offset)
+    }
+
     /// Where an output stands; the channel is one of all, the place its row and column.
     pub(crate) fn output_at(&self, item: usize, channel: usize, [row, column]: [usize; 2]) -> *mut T {
         let at = [item, channel, row, column];

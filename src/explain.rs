@@ -83,11 +83,23 @@ impl Explanation {
             workspace: bytes[0],
             packed: bytes[1],
             candidates: candidates.collect(),
-            caution: (strategy == "fft").then_some(
-                "a NaN or infinity spreads over its whole FFT block, and errors are bounded by norms; \
-                 accuracy=componentwise keeps fft out",
-            ),
+            caution: caution(strategy),
         }
+    }
+}
+
+/// What comes with strategies that transform their inputs.
+fn caution(strategy: &str) -> Option<&'static str> {
+    match strategy {
+        "fft" => Some(
+            "a NaN or infinity spreads over its whole FFT block, and errors are bounded by norms; \
+             accuracy=componentwise keeps fft out",
+        ),
+        "winograd" => Some(
+            "a NaN or infinity spreads over its tile, and errors are bounded by what the tile holds; \
+             accuracy=componentwise keeps winograd out",
+        ),
+        _ => None,
     }
 }
 
@@ -101,7 +113,7 @@ impl fmt::Display for Explanation {
         writeln!(f, "memory     {} bytes of workspace, {} of packed kernel", self.workspace, self.packed)?;
         for candidate in &self.candidates {
             let mark = if candidate.strategy == self.strategy { '*' } else { ' ' };
-            write!(f, "  {mark} {:<9}", candidate.strategy)?;
+            write!(f, "  {mark} {:<10}", candidate.strategy)?;
             match &candidate.answer {
                 Ok(Prediction { seconds, workspace }) => {
                     writeln!(f, "{}, {workspace} bytes of workspace", Seconds(*seconds))?;

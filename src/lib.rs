@@ -53,10 +53,15 @@ pub fn strategies() -> Vec<&'static str> {
     strategy::names()
 }
 
-/// For the test that reads the emitted code; not part of the interface.
+/// For the tests that read the emitted code and compute error bounds; not part of the interface.
 #[doc(hidden)]
 pub mod inspect {
     pub use crate::microkernel::{HotLoop, hot_loops};
+
+    /// The tile sizes of a plan's packed kernel; for `winograd` the last two are the outputs of a tile.
+    pub fn tiles<T: crate::Element>(plan: &crate::Plan<T>) -> [usize; 4] {
+        plan.packing_tiles()
+    }
 
     /// How many vector registers micro-kernels plan with on an instruction set.
     pub fn registers(isa: crate::InstructionSet) -> usize {

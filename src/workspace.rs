@@ -72,8 +72,6 @@ unsafe impl AnyBits for f64 {}
 unsafe impl AnyBits for isize {}
 // SAFETY: pointers may hold any address; whoever reads through one vouches for it.
 unsafe impl<T> AnyBits for *const T {}
-// SAFETY: `repr(C)` with two integers of one size.
-unsafe impl AnyBits for crate::microkernel::channel_tile::Run {}
 // SAFETY: `Complex` is `repr(C)` with two floats.
 #[cfg(feature = "fft")]
 unsafe impl<T: AnyBits> AnyBits for num_complex::Complex<T> {}

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use convolve::{Activation, Border, Conv, Element, Layout, Plan};
 use support::bounds::Bounds;
 use support::random::{BORDERS, Random, border_name, request};
-use support::run::{Operands, combinations, forced};
+use support::run::{Operands, ROUND, SERVE_ALL, combinations, forced};
 
 /// Random requests for each border and layout.
 const REQUESTS: usize = 40;
+/// As many of them at least are served by strategies that do not serve all.
+const LEAST: usize = 5;
 const LAYOUTS: [Layout; 2] = [Layout::Nchw, Layout::Nhwc];
 
 /// What was executed, and how many expected values were zero.
@@ -34,7 +36,8 @@ impl Tally {
                 for layout in LAYOUTS {
                     let key = format!("{strategy} {isa} {} {} {layout:?}", T::TYPE, border_name(border));
                     let executed = self.executed.get(&key).copied().unwrap_or(0);
-                    assert_eq!(executed, REQUESTS, "{key}");
+                    let least = if SERVE_ALL.contains(&strategy) { REQUESTS } else { LEAST };
+                    assert!((least..=REQUESTS).contains(&executed), "{key}: {executed}");
                 }
             }
         }
@@ -70,12 +73,14 @@ fn integers_agree_exactly<T: Element>(seed: u64) {
         tally.values += exact.len();
         tally.zeros += exact.iter().filter(|exact| exact.value == 0.0).count();
         for (strategy, isa) in combinations() {
-            let plan: Plan<T> = forced(&conv, strategy, isa).plan().expect("nothing to decline");
-            assert_eq!(plan.strategy(), strategy);
+            let plan: Plan<T> = forced(&conv, strategy, isa).plan().expect("a valid request");
+            if plan.strategy() != strategy {
+                continue;
+            }
             let computed = operands.execute(&plan, conv.accumulate != 0.0);
             for (i, (value, exact)) in computed.iter().zip(&exact).enumerate() {
                 assert!(exact.magnitude < f64::from(1 << 24), "left the exact range");
-                let value = if strategy == "fft" { value.to_f64().round() } else { value.to_f64() };
+                let value = if ROUND.contains(&strategy) { value.to_f64().round() } else { value.to_f64() };
                 assert_eq!(
                     value,
                     exact.value,
@@ -101,14 +106,25 @@ fn reals_agree_within_bounds<T: Element>(seed: u64) {
         tally.values += exact.len();
         tally.zeros += exact.iter().filter(|exact| exact.value == 0.0).count();
         for (strategy, isa) in combinations() {
-            let plan: Plan<T> = forced(&conv, strategy, isa).plan().expect("nothing to decline");
+            let plan: Plan<T> = forced(&conv, strategy, isa).plan().expect("a valid request");
+            if plan.strategy() != strategy {
+                continue;
+            }
             let bounds = Bounds::new(&conv, &plan, &operands);
             let computed = operands.execute(&plan, conv.accumulate != 0.0);
             for (i, (value, exact)) in computed.iter().zip(&exact).enumerate() {
                 let distance = exact.distance(value.to_f64());
                 let place = || format!("output {i} of {strategy} on {isa}: {}", plan.explain().problem);
-                assert!(distance <= bounds.proven(strategy, exact), "proven bound, {distance}, {}", place());
-                assert!(distance <= bounds.fitted(strategy, exact), "fitted bound, {distance}, {}", place());
+                assert!(
+                    distance <= bounds.proven(strategy, exact, i),
+                    "proven bound, {distance}, {}",
+                    place()
+                );
+                assert!(
+                    distance <= bounds.fitted(strategy, exact, i),
+                    "fitted bound, {distance}, {}",
+                    place()
+                );
             }
             tally.count::<T>(strategy, isa.name(), border, layout);
         }

@@ -5,7 +5,7 @@ mod support;
 
 use convolve::{Conv, Element, Layout, Padding, Plan};
 use support::random::Random;
-use support::run::{Operands, combinations, forced};
+use support::run::{Operands, ROUND, combinations, forced};
 
 /// Compares one request, forced to every combination, with the definition.
 fn check<T: Element>(conv: &Conv, layout: Layout, random: &mut Random) {
@@ -17,9 +17,12 @@ fn check_with<T: Element>(conv: &Conv, layout: Layout, random: &mut Random, narr
     let exact = operands.reference(conv);
     for (strategy, isa) in combinations() {
         let plan: Plan<T> = narrow(forced(conv, strategy, isa)).plan().expect("a valid request");
+        if plan.strategy() != strategy {
+            continue;
+        }
         let computed = operands.execute(&plan, false);
         for (i, (value, exact)) in computed.iter().zip(&exact).enumerate() {
-            let value = if strategy == "fft" { value.to_f64().round() } else { value.to_f64() };
+            let value = if ROUND.contains(&strategy) { value.to_f64().round() } else { value.to_f64() };
             assert_eq!(value, exact.value, "output {i} of {strategy} on {isa}: {}", plan.explain().problem);
         }
     }

@@ -1,11 +1,11 @@
 //! What convolution is known to satisfy, for every strategy on every instruction set. Whole numbers, so that the
-//! laws hold exactly (after rounding for the FFT).
+//! laws hold exactly (after rounding for those that transform).
 
 mod support;
 
 use convolve::{Activation, Border, Conv, InstructionSet, Layout, Padding, View};
 use support::random::Random;
-use support::run::{combinations, compute, forced, in_order};
+use support::run::{ROUND, combinations, compute, forced, in_order};
 
 /// The result in whole numbers.
 fn whole(
@@ -15,7 +15,7 @@ fn whole(
     (strategy, isa): (&'static str, InstructionSet),
 ) -> Vec<f32> {
     let output = compute(&forced(conv, strategy, isa), input, kernel).expect("a valid request");
-    if strategy == "fft" { output.iter().map(|value| value.round()).collect() } else { output }
+    if ROUND.contains(&strategy) { output.iter().map(|value| value.round()).collect() } else { output }
 }
 
 fn integers(random: &mut Random, count: usize) -> Vec<f32> {

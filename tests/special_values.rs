@@ -3,7 +3,7 @@
 mod support;
 
 use convolve::*;
-use support::run::{combinations, compute, forced};
+use support::run::{ROUND, combinations, compute, forced};
 
 /// A NaN or infinity reaches exactly the outputs whose window holds it, except by FFT.
 #[test]
@@ -72,7 +72,7 @@ fn constant_borders_may_be_anything() {
         let conv = forced(&Conv::d1(3, 3).padding(Padding::Same).border(border), strategy, isa);
         let y = compute(&conv, &[1.0f32, 2.0, 3.0], &[1.0, 1.0, 1.0]).unwrap();
         assert!(y[0].is_nan() && y[2].is_nan());
-        assert!(strategy == "fft" || y[1] == 6.0, "{strategy} {isa}");
+        assert!(ROUND.contains(&strategy) || y[1] == 6.0, "{strategy} {isa}");
     }
 }
 

@@ -168,10 +168,10 @@ impl Activation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accuracy {
     /// Every output's error is bounded by the sum of `|x| |h|` over its own window, and a NaN or infinity
-    /// reaches only the outputs whose window holds it. Keeps `fft` out.
+    /// reaches only the outputs whose window holds it. Keeps `fft` and `winograd` out.
     Componentwise,
     /// Errors are bounded by the norms of input and kernel. An FFT meets this, yet spreads a NaN or infinity over
-    /// its whole block, and drowns values that are tiny beside their neighbours.
+    /// its whole block, and drowns values that are tiny beside their neighbours; `winograd` does so within a tile.
     Normwise,
 }
 

@@ -21,6 +21,10 @@ const EFFICIENCY: f64 = 0.9;
 /// Cycles to copy a value with channels innermost, and with channels outermost.
 const COPY: f64 = 0.15;
 const TRANSPOSE: f64 = 0.5;
+/// The same with channels outermost, where they are too few to be transposed in registers.
+const GATHER: f64 = 1.2;
+/// Cycles to write a transposed value to planes that do not stay in the second-level cache.
+const SPREAD: f64 = 1.2;
 /// Cycles of a task, and of a tile's beginning and end.
 const TASK: f64 = 300.0;
 const TILE: f64 = 20.0;
@@ -51,9 +55,21 @@ pub(crate) fn channels_seconds(problem: &Problem, machine: &Machine, shape: &Cha
         0 if planar_input => shape.pixels as f64 * depth,
         count => count as f64,
     };
-    let copy = copied * rectangles * parts * if planar_input { TRANSPOSE } else { COPY };
+    let is_few = 4 * problem.group_in <= problem.isa.lanes(problem.element);
+    let value = match planar_input {
+        true if is_few => GATHER,
+        true => TRANSPOSE,
+        false => COPY,
+    };
+    let copy = copied * rectangles * parts * value;
     let planar_output = is_planar(problem.conv.output_layout) && problem.group_out > 1;
-    let written = if planar_output { pixels * problem.group_out as f64 * TRANSPOSE } else { 0.0 };
+    let outputs = pixels * problem.group_out as f64;
+    let is_far = outputs * problem.element.size() as f64 > machine.l2 as f64;
+    let written = match planar_output {
+        true if is_far => outputs * SPREAD,
+        true => outputs * TRANSPOSE,
+        false => 0.0,
+    };
     let total = (compute + copy + written + TASK * rectangles * parts) * groups;
     total.max(Constants::memory(problem)) / Constants::CLOCK
 }

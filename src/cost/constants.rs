@@ -1,4 +1,5 @@
-//! The constants of the cost model, all in one table, and the few formulas that use them.
+//! The constants of the cost model and the formulas that use them; strategies with more of either have a file beside
+//! this one.
 //!
 //! Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, by `cargo bench --bench cases -- --file FILE
 //! --strategy all`. Other machines differ by a common factor first, which changes no choice between strategies (only
@@ -27,7 +28,7 @@ impl Constants {
     const TASK: f64 = 60.0;
     const TILE: f64 = 25.0;
     /// Bytes that memory beyond the second-level cache moves in a cycle.
-    const MEMORY_BYTES: f64 = 5.0;
+    pub(super) const MEMORY_BYTES: f64 = 5.0;
 
     /// Share of the multiply-add limit that tiles reach with few and with many taps to a tile row.
     const DIRECT_ONE_ROW: f64 = 0.42;
@@ -129,6 +130,8 @@ pub(crate) struct FftSeconds {
     pub(crate) along_columns: f64,
     /// One complex product.
     pub(crate) product: f64,
+    /// One complex value from beyond the second-level cache.
+    pub(crate) stream: f64,
     /// What a tile costs besides.
     pub(crate) tile: f64,
 }
@@ -143,6 +146,8 @@ impl Constants {
     const FFT_CALL: f64 = 150.0;
     /// Cycles to transpose a complex value, there and back.
     const TRANSPOSE: f64 = 1.6;
+    /// Cycles that a complex value from beyond the second-level cache takes on top of a product.
+    const STREAM: f64 = 0.8;
     /// Cycles of a complex product with its sum.
     const PRODUCT: f64 = 1.0;
 
@@ -161,6 +166,7 @@ impl Constants {
             along_row: along_row / Self::CLOCK,
             along_columns: along_columns / Self::CLOCK,
             product: width * Self::PRODUCT / Self::CLOCK,
+            stream: width * Self::STREAM / Self::CLOCK,
             tile: Self::TASK / Self::CLOCK,
         }
     }

@@ -8,7 +8,9 @@ use crate::problem::Problem;
 pub(crate) struct WinogradShape {
     /// Multiplications of a tile for each pair of channels.
     pub(crate) points: usize,
-    /// Tiles of an item's group.
+    /// Groups of channels of all items.
+    pub(crate) items: usize,
+    /// Tiles of one of them.
     pub(crate) tiles: usize,
     /// Groups of tiles in all, and parts of the output channels, each of which transforms the inputs anew.
     pub(crate) tasks: usize,
@@ -33,7 +35,7 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
     let lanes = problem.isa.lanes(problem.element) as f64;
     let vectors = |channels: usize| (channels as f64 / lanes).ceil();
     let [inputs, outputs] = [vectors(problem.group_in), vectors(problem.group_out)];
-    let groups = (problem.batch() * problem.groups()) as f64;
+    let groups = shape.items as f64;
     let (points, tiles) = (shape.points as f64, shape.tiles as f64 * groups);
     let (tasks, parts) = (shape.tasks as f64, shape.parts as f64);
 
@@ -58,5 +60,5 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
         planar(problem.conv.input_layout, inputs * 1.3 * parts) + planar(problem.conv.output_layout, outputs);
     let total = (products + calls).max(streaming) + 0.3 * (products + calls).min(streaming);
     let total = total + spilled + transforms + transposed + TASK * tasks * parts;
-    total.max(Constants::memory(problem)) / Constants::CLOCK
+    total / Constants::CLOCK
 }

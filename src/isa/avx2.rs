@@ -13,9 +13,11 @@ static MASK_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 
 macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $masks:ident, $splat:ident, $load:ident, $load_masked:ident,
-     $store:ident, $store_masked:ident, $add:ident, $mul_add:ident, $max:ident, $min:ident, $transpose:ident) => {
+     $store:ident, $store_masked:ident, $add:ident, $mul_add:ident, $max:ident, $min:ident, $transpose:ident,
+     $pattern:ident, $permute:ident) => {
         impl Lanes<$element> for Avx2 {
             type Vector = $vector;
+            type Pattern = __m256i;
             const LANES: usize = $lanes;
 
             #[inline(always)]
@@ -82,6 +84,18 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            unsafe fn pattern(self, lanes: *const u32) -> __m256i {
+                // SAFETY: the token proves AVX2; the caller vouches for the numbers.
+                unsafe { $pattern(lanes) }
+            }
+
+            #[inline(always)]
+            fn permute(self, vector: $vector, pattern: __m256i) -> $vector {
+                // SAFETY: the token proves AVX2.
+                unsafe { $permute(vector, pattern) }
+            }
+
+            #[inline(always)]
             unsafe fn transpose(self, from: *const $element, from_step: isize, to: *mut $element, to_step: isize) {
                 let mut rows = [self.splat(0.0 as $element); $lanes];
                 for (r, row) in rows.iter_mut().enumerate() {
@@ -97,6 +111,36 @@ macro_rules! lanes {
             }
         }
     };
+}
+
+/// # Safety
+/// The caller holds a token; 8 numbers are readable.
+#[inline(always)]
+unsafe fn pattern_32(lanes: *const u32) -> __m256i {
+    // SAFETY: vouched for by the caller.
+    unsafe { _mm256_loadu_si256(lanes.cast()) }
+}
+
+/// Elements of 64 bits are permuted as pairs of halves: lane i is halves 2 i and 2 i + 1.
+///
+/// # Safety
+/// The caller holds a token; 4 numbers are readable.
+#[inline(always)]
+unsafe fn pattern_64(lanes: *const u32) -> __m256i {
+    // SAFETY: vouched for by the caller.
+    unsafe {
+        let low = _mm256_slli_epi64::<1>(_mm256_cvtepu32_epi64(_mm_loadu_si128(lanes.cast())));
+        let high = _mm256_slli_epi64::<32>(_mm256_add_epi64(low, _mm256_set1_epi64x(1)));
+        _mm256_or_si256(low, high)
+    }
+}
+
+/// # Safety
+/// The caller holds a token.
+#[inline(always)]
+unsafe fn permute_64(vector: __m256d, pattern: __m256i) -> __m256d {
+    // SAFETY: vouched for by the caller.
+    unsafe { _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(vector), pattern)) }
 }
 
 /// First pairs of elements, then pairs of pairs within 128 bits, then halves.
@@ -143,9 +187,11 @@ unsafe fn transposed_4x4([a, b, c, d]: [__m256d; 4]) -> [__m256d; 4] {
 
 lanes!(
     f32, __m256, 8, MASK_32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_storeu_ps,
-    _mm256_maskstore_ps, _mm256_add_ps, _mm256_fmadd_ps, _mm256_max_ps, _mm256_min_ps, transposed_8x8
+    _mm256_maskstore_ps, _mm256_add_ps, _mm256_fmadd_ps, _mm256_max_ps, _mm256_min_ps, transposed_8x8,
+    pattern_32, _mm256_permutevar8x32_ps
 );
 lanes!(
     f64, __m256d, 4, MASK_64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_maskload_pd, _mm256_storeu_pd,
-    _mm256_maskstore_pd, _mm256_add_pd, _mm256_fmadd_pd, _mm256_max_pd, _mm256_min_pd, transposed_4x4
+    _mm256_maskstore_pd, _mm256_add_pd, _mm256_fmadd_pd, _mm256_max_pd, _mm256_min_pd, transposed_4x4,
+    pattern_64, permute_64
 );

@@ -11,9 +11,11 @@ x86_token! {
 
 macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $mask:ty, $splat:ident, $load:ident, $load_masked:ident,
-     $store:ident, $store_masked:ident, $add:ident, $mul_add:ident, $max:ident, $min:ident, $transpose:ident) => {
+     $store:ident, $store_masked:ident, $add:ident, $mul_add:ident, $max:ident, $min:ident, $transpose:ident,
+     $pattern:ident, $permute:ident) => {
         impl Lanes<$element> for Avx512 {
             type Vector = $vector;
+            type Pattern = __m512i;
             const LANES: usize = $lanes;
 
             #[inline(always)]
@@ -72,6 +74,18 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            unsafe fn pattern(self, lanes: *const u32) -> __m512i {
+                // SAFETY: the token proves AVX-512; the caller vouches for the numbers.
+                unsafe { $pattern(lanes) }
+            }
+
+            #[inline(always)]
+            fn permute(self, vector: $vector, pattern: __m512i) -> $vector {
+                // SAFETY: the token proves AVX-512.
+                unsafe { $permute(pattern, vector) }
+            }
+
+            #[inline(always)]
             unsafe fn transpose(self, from: *const $element, from_step: isize, to: *mut $element, to_step: isize) {
                 let mut rows = [self.splat(0.0 as $element); $lanes];
                 for (r, row) in rows.iter_mut().enumerate() {
@@ -94,6 +108,22 @@ macro_rules! lanes {
 fn first<const LANES: usize>(count: usize) -> u32 {
     debug_assert!(count <= LANES);
     (1u32 << count) - 1
+}
+
+/// # Safety
+/// The caller holds a token; 16 numbers are readable.
+#[inline(always)]
+unsafe fn pattern_32(lanes: *const u32) -> __m512i {
+    // SAFETY: vouched for by the caller.
+    unsafe { _mm512_loadu_si512(lanes.cast()) }
+}
+
+/// # Safety
+/// The caller holds a token; 8 numbers are readable.
+#[inline(always)]
+unsafe fn pattern_64(lanes: *const u32) -> __m512i {
+    // SAFETY: vouched for by the caller.
+    unsafe { _mm512_cvtepu32_epi64(_mm256_loadu_si256(lanes.cast())) }
 }
 
 /// First pairs of elements, then pairs of pairs within 128 bits, then blocks of 128 bits.
@@ -154,9 +184,11 @@ unsafe fn transposed_8x8(rows: [__m512d; 8]) -> [__m512d; 8] {
 
 lanes!(
     f32, __m512, 16, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_storeu_ps,
-    _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_max_ps, _mm512_min_ps, transposed_16x16
+    _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_max_ps, _mm512_min_ps, transposed_16x16,
+    pattern_32, _mm512_permutexvar_ps
 );
 lanes!(
     f64, __m512d, 8, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_maskz_loadu_pd, _mm512_storeu_pd,
-    _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd, _mm512_max_pd, _mm512_min_pd, transposed_8x8
+    _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd, _mm512_max_pd, _mm512_min_pd, transposed_8x8,
+    pattern_64, _mm512_permutexvar_pd
 );

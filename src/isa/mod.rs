@@ -44,6 +44,8 @@ pub trait Lanes<T>: Isa {
     type Vector: Copy;
     /// Elements in a register.
     const LANES: usize;
+    /// For each lane of a register, the lane that it takes its element from.
+    type Pattern: Copy;
 
     /// `value` in every lane.
     fn splat(self, value: T) -> Self::Vector;
@@ -75,6 +77,13 @@ pub trait Lanes<T>: Isa {
     fn at_least(self, vector: Self::Vector, bound: Self::Vector) -> Self::Vector;
     /// `bound` where `vector > bound`, else `vector`: a NaN in `vector` stays.
     fn at_most(self, vector: Self::Vector, bound: Self::Vector) -> Self::Vector;
+    /// The pattern of `LANES` lanes.
+    ///
+    /// # Safety
+    /// `lanes` is valid for reading `LANES` numbers below `LANES`.
+    unsafe fn pattern(self, lanes: *const u32) -> Self::Pattern;
+    /// `vector` with its elements dealt out as the pattern says; one may go to several lanes.
+    fn permute(self, vector: Self::Vector, pattern: Self::Pattern) -> Self::Vector;
     /// Transposes a square of `LANES` x `LANES`: `to[c * to_step + r] = from[r * from_step + c]`.
     ///
     /// # Safety

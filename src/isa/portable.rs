@@ -31,6 +31,7 @@ macro_rules! lanes {
     ($element:ty, $vector:ident, $lanes:literal) => {
         impl Lanes<$element> for Portable {
             type Vector = $vector;
+            type Pattern = [u32; $lanes];
             const LANES: usize = $lanes;
 
             #[inline(always)]
@@ -48,9 +49,12 @@ macro_rules! lanes {
             unsafe fn load_part(self, from: *const $element, count: usize) -> $vector {
                 debug_assert!(count <= $lanes);
                 let mut lanes = [0.0; $lanes];
-                for (i, lane) in lanes.iter_mut().enumerate().take(count) {
-                    // SAFETY: the caller vouches for `count` elements.
-                    *lane = unsafe { from.add(i).read() };
+                for (i, lane) in lanes.iter_mut().enumerate() {
+                    // A loop as long as `count` would become a call.
+                    if i < count {
+                        // SAFETY: the caller vouches for `count` elements.
+                        *lane = unsafe { from.add(i).read() };
+                    }
                 }
                 $vector::from(lanes)
             }
@@ -88,6 +92,18 @@ macro_rules! lanes {
             #[inline(always)]
             fn at_most(self, vector: $vector, bound: $vector) -> $vector {
                 vector.simd_gt(bound).bitselect(bound, vector)
+            }
+
+            #[inline(always)]
+            unsafe fn pattern(self, lanes: *const u32) -> [u32; $lanes] {
+                // SAFETY: the caller vouches for the numbers.
+                unsafe { lanes.cast::<[u32; $lanes]>().read() }
+            }
+
+            #[inline(always)]
+            fn permute(self, vector: $vector, pattern: [u32; $lanes]) -> $vector {
+                let lanes = vector.to_array();
+                $vector::from(pattern.map(|lane| lanes[lane as usize % $lanes]))
             }
         }
     };

@@ -30,6 +30,7 @@ macro_rules! lanes {
     ($element:ty) => {
         impl Lanes<$element> for Scalar {
             type Vector = $element;
+            type Pattern = ();
             const LANES: usize = 1;
 
             #[inline(always)]
@@ -84,6 +85,14 @@ macro_rules! lanes {
             #[inline(always)]
             fn at_most(self, vector: $element, bound: $element) -> $element {
                 if vector > bound { bound } else { vector }
+            }
+
+            #[inline(always)]
+            unsafe fn pattern(self, _lanes: *const u32) {}
+
+            #[inline(always)]
+            fn permute(self, vector: $element, (): ()) -> $element {
+                vector
             }
         }
     };

@@ -20,6 +20,7 @@ use super::finish::Finish;
 use super::{HotLoop, Vouched};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
+use crate::workspace::AnyBits;
 
 /// Most vectors of channels in a tile.
 pub(crate) const fn max_vectors(registers: usize) -> usize {
@@ -52,6 +53,9 @@ pub(crate) struct Run {
     pub(crate) offset: isize,
     pub(crate) len: usize,
 }
+
+// SAFETY: `repr(C)` with two integers of one size.
+unsafe impl AnyBits for Run {}
 
 /// Computes the outputs of one panel of output channels for any number of pixels, or a part of their sums.
 ///

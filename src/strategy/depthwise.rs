@@ -3,13 +3,14 @@
 //! Lanes are output channels, so that a vector of inputs is multiplied by a vector of taps, one for each channel. With
 //! channels innermost and one input channel to each output, input and output are used where they are. Everything else
 //! goes through a *band*, a copy of the rows under an output row with channels innermost, padded where the border asks
-//! for it, and with the value that each output channel needs in its lane.
+//! for it. In groups of several channels, a vector of inputs is dealt out to the lanes once for each input channel.
 //!
 //! It wins wherever there are as many groups as to fill vectors, and no channels to sum over. Error: each output is a
 //! chain of `products` multiply-adds, see `docs/accuracy.md`. Sources and measurements: `docs/depthwise.md`.
 
 mod band;
 mod cut;
+mod deals;
 mod in_place;
 
 use core::ops::Range;
@@ -21,10 +22,11 @@ use crate::cost::{DepthwiseShape, Machine, depthwise_seconds};
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::microkernel::Finish;
+use crate::microkernel::depthwise_tile::Deal;
 use crate::problem::{Axis, Problem};
 use crate::view::View;
 use crate::window::Extensions;
-use cut::{Cut, MAX_GROUP_IN};
+use cut::Cut;
 
 pub(crate) struct Depthwise;
 
@@ -34,15 +36,14 @@ impl<T: Element> Strategy<T> for Depthwise {
     }
 
     fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined> {
-        if problem.group_in > MAX_GROUP_IN {
-            return Err(Declined::Problem { serves: "groups of at most 16 input channels" });
+        if !deals::fit(problem) {
+            return Err(Declined::Problem { serves: "groups of few channels" });
         }
         let cut = Cut::new(problem, machine);
-        let cut = cut.ok_or(Declined::Problem { serves: "kernels that span no more than it can copy" })?;
+        let cut = cut.ok_or(Declined::Problem { serves: "kernels that span few inputs" })?;
         let shape =
             DepthwiseShape { lanes: cut.lanes, copied: cut.copied(problem), tasks: cut.tasks(problem) };
-        let seconds = depthwise_seconds(problem, &shape);
-        Ok(Estimate { seconds, workspace: cut.workspace::<T>(problem) })
+        Ok(Estimate { seconds: depthwise_seconds(problem, machine, &shape), workspace: cut.workspace::<T>() })
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
@@ -50,11 +51,14 @@ impl<T: Element> Strategy<T> for Depthwise {
         let len = problem.conv.channels_out.checked_next_multiple_of(cut.lanes);
         let len = len.and_then(|channels| channels.checked_mul(problem.products()));
         let len = len.filter(|&len| len <= isize::MAX as usize / problem.element.size());
+        let (deals, patterns) = deals::deals(problem);
         Ok(Box::new(DepthwisePlan::<T> {
             extensions: Extensions::new(problem.conv.border),
             finish: Finish::new(&problem.conv),
             packed_len: len.ok_or(Error::TooLarge { quantity: "the packed kernel" })?,
             cut,
+            deals,
+            patterns,
             problem: problem.clone(),
         }))
     }
@@ -65,6 +69,9 @@ struct DepthwisePlan<T> {
     extensions: Extensions<T>,
     finish: Finish<T>,
     cut: Cut,
+    /// Of the last vectors of output channels: those that do not take whole vectors of inputs as they are.
+    deals: Vec<Deal>,
+    patterns: Vec<u32>,
     packed_len: usize,
 }
 
@@ -114,7 +121,7 @@ impl<T: Element> Prepared<T> for DepthwisePlan<T> {
     }
 
     fn workspace(&self) -> usize {
-        self.cut.workspace::<T>(&self.problem)
+        self.cut.workspace::<T>()
     }
 
     fn run(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
@@ -137,11 +144,25 @@ impl<T: Element> Prepared<T> for DepthwisePlan<T> {
 }
 
 impl<T: Element> DepthwisePlan<T> {
-    /// Whether input and output have channels innermost, and as many of them.
+    /// Whether input and output have channels innermost.
     fn is_usable_in_place(&self, call: &Call<'_, T>) -> bool {
-        let problem = &self.problem;
-        let are_neighbours = call.input_strides[1] == 1 && call.output_strides[1] == 1;
-        problem.group_in == 1 && problem.group_out == 1 && (are_neighbours || problem.conv.channels_out == 1)
+        let conv = &self.problem.conv;
+        let are_neighbours = |stride: isize, channels: usize| stride == 1 || channels == 1;
+        are_neighbours(call.input_strides[1], conv.channels_in)
+            && are_neighbours(call.output_strides[1], conv.channels_out)
+    }
+
+    /// The input channels of these output channels.
+    fn channels_read(&self, outputs: &Range<usize>) -> Range<usize> {
+        let Problem { group_in, group_out, .. } = self.problem;
+        outputs.start / group_out * group_in..outputs.end.div_ceil(group_out) * group_in
+    }
+
+    /// Those of the vectors of these output channels.
+    fn deals_of(&self, outputs: &Range<usize>) -> &[Deal] {
+        let whole = self.problem.conv.channels_out.div_ceil(self.cut.lanes) - self.deals.len();
+        let dealt = |vector: usize| vector.saturating_sub(whole);
+        &self.deals[dealt(outputs.start / self.cut.lanes)..dealt(outputs.end.div_ceil(self.cut.lanes))]
     }
 
     /// The outputs whose windows are inside the input, or else lie over zeros; what is left at the start is not empty

@@ -31,17 +31,21 @@ impl<T: Element> Strategy<T> for Direct {
 
     fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined> {
         let planes = planes::estimate::<T>(problem);
-        let channels = channels::estimate::<T>(problem, machine);
-        Ok(channels.filter(|channels| channels.seconds < planes.seconds).unwrap_or(planes))
+        Ok(cheaper_channels::<T>(problem, machine, &planes).unwrap_or(planes))
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
         let planes = planes::estimate::<T>(problem);
-        let channels = channels::estimate::<T>(problem, machine);
-        Ok(if channels.is_some_and(|channels| channels.seconds < planes.seconds) {
-            Box::new(ChannelsPlan::<T>::new(problem, machine)?)
-        } else {
-            Box::new(PlanesPlan::<T>::new(problem))
+        Ok(match cheaper_channels::<T>(problem, machine, &planes) {
+            Some(_) => Box::new(ChannelsPlan::<T>::new(problem, machine)?),
+            None => Box::new(PlanesPlan::<T>::new(problem)),
         })
     }
+}
+
+/// The estimate with lanes along output channels, where it is the cheaper one and the workspace suffices.
+fn cheaper_channels<T: Element>(problem: &Problem, machine: &Machine, planes: &Estimate) -> Option<Estimate> {
+    channels::estimate::<T>(problem, machine).filter(|channels| {
+        channels.seconds < planes.seconds && channels.workspace <= problem.conv.workspace_limit
+    })
 }

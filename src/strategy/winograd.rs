@@ -1,6 +1,6 @@
 //! `winograd`: minimal filtering for kernels of three taps along each axis that has more than one.
 //!
-//! The output is cut into tiles of 2 or 4 rows and columns. A tile's inputs are transformed (additions only), multiplied
+//! The output is cut into tiles of 2 or 4 rows and columns. A tile's inputs are transformed, multiplied
 //! point by point with the transformed kernel, and transformed back: F(4x4, 3x3) takes 36 multiplications where the
 //! definition takes 144. For each point the products of all tiles and channels are one matrix product, by the tiles with
 //! lanes along output channels that `direct` uses too. All of this happens for a group of tiles at a time, so many that
@@ -219,7 +219,7 @@ impl<T: Element> WinogradPlan<T> {
                     let [rows, columns] = self.cut.kinds.map(|kind| kind.tile());
                     let patch = &mut inputs[..rows * columns * channels];
                     for (row, patch) in patch.chunks_exact_mut(columns * channels).enumerate() {
-                        pixels.read(y + row as isize, x, 1, channels, patch);
+                        self.read_row(&pixels, [y + row as isize, x], patch);
                     }
                     (patch.as_ptr(), [(columns * channels) as isize, channels as isize])
                 }
@@ -236,7 +236,7 @@ impl<T: Element> WinogradPlan<T> {
             [0, 1].map(|axis| (task.tiles[axis] - 1) * kinds[axis].outputs() + kinds[axis].tile());
         let [y, x] = self.corner(task, 0);
         for (row, band) in band.chunks_exact_mut(columns * channels).take(rows).enumerate() {
-            pixels.read(y + row as isize, x, 1, channels, band);
+            self.read_row(&pixels, [y + row as isize, x], band);
         }
         for tile in 0..task.count() {
             let row = tile / task.tiles[1] * kinds[0].outputs();
@@ -248,6 +248,20 @@ impl<T: Element> WinogradPlan<T> {
                 transformed,
             );
         }
+    }
+
+    /// A row of padded inputs from `x` on, as far as any window reaches; beyond, where whole tiles need more, zeros: what
+    /// no output depends on must not reach any.
+    fn read_row(&self, pixels: &Pixels<'_, T>, [y, x]: [isize; 2], row: &mut [T]) {
+        let channels = self.problem.group_in;
+        let end = |axis: &Axis| axis.start(axis.output - 1) + axis.extent as isize;
+        let [bottom, right] = [end(&self.problem.rows), end(&self.problem.columns)];
+        let count = if y < bottom { (right - x).max(0) as usize } else { 0 };
+        let (reached, beyond) = row.split_at_mut((count.saturating_mul(channels)).min(row.len()));
+        if !reached.is_empty() {
+            pixels.read(y, x, 1, channels, reached);
+        }
+        beyond.fill(T::default());
     }
 
     /// Row and column of the input under the first tap of a tile's first output.

@@ -8,6 +8,9 @@ use crate::isa::InstructionSet;
 use crate::microkernel::Vouched;
 use crate::microkernel::transpose::Transpose;
 
+/// With so many times fewer channels than lanes, transposing in registers is no faster than value by value.
+const FEW: usize = 4;
+
 /// Some channels of one item of the input, extended without end on all sides.
 #[derive(Clone, Copy)]
 pub(crate) struct Pixels<'a, T> {
@@ -75,7 +78,7 @@ impl<'a, T: Element> Pixels<'a, T> {
         unsafe {
             if self.channel_stride == 1 && pitch == self.channels && stride == pitch as isize {
                 core::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), out.len());
-            } else if stride == 1 {
+            } else if stride == 1 && FEW * self.channels > self.isa.lanes(T::TYPE) {
                 let transpose = Transpose {
                     from,
                     from_step: self.channel_stride,
@@ -87,9 +90,16 @@ impl<'a, T: Element> Pixels<'a, T> {
                     _vouched: Vouched::new(),
                 };
                 T::dispatch(self.isa, transpose);
-            } else {
+            } else if self.channel_stride == 1 {
                 for (i, pixel) in out.chunks_exact_mut(pitch).enumerate() {
                     self.read_pixel(from.offset((i as isize).wrapping_mul(stride)), pixel);
+                }
+            } else {
+                for c in 0..self.channels {
+                    let plane = from.offset(c as isize * self.channel_stride);
+                    for (i, pixel) in out.chunks_exact_mut(pitch).enumerate() {
+                        pixel[c] = *plane.offset((i as isize).wrapping_mul(stride));
+                    }
                 }
             }
         }

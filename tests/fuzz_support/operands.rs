@@ -37,6 +37,9 @@ pub fn is_affordable(request: &Request) -> bool {
     request.multiply_adds() + inputs + taps <= MOST_MULTIPLY_ADDS
 }
 
+/// Strategies that serve every problem.
+const SERVE_ALL: [&str; 3] = ["direct", "gemm", "fft"];
+
 /// Small requests are refused for these reasons only.
 pub fn assert_refusal_is_due(request: &Request, strategy: &str, error: &Error) {
     let is_due = match error {
@@ -44,7 +47,8 @@ pub fn assert_refusal_is_due(request: &Request, strategy: &str, error: &Error) {
         Error::BorderOfEmptyAxis { .. } => request.input.contains(&0),
         Error::EmptyClamp { min, max } => min > max,
         Error::Declined { reason: Declined::Feature { .. }, .. } => true,
-        Error::Declined { strategy: "fft", reason: Declined::Workspace { needed, limit } } => {
+        Error::Declined { strategy, reason: Declined::Problem { .. } } => !SERVE_ALL.contains(strategy),
+        Error::Declined { strategy: "fft" | "winograd", reason: Declined::Workspace { needed, limit } } => {
             needed > limit && *limit == request.workspace_limit && is_far_or_tight(request)
         }
         _ => false,
@@ -64,7 +68,7 @@ fn is_far_or_tight(request: &Request) -> bool {
 pub fn assert_exact(case: &str, strategy: &str, expected: &[Exact], computed: impl Iterator<Item = f64>) {
     let mut count = 0;
     for (index, (exact, computed)) in expected.iter().zip(computed).enumerate() {
-        let rounded = if strategy == "fft" { computed.round() } else { computed };
+        let rounded = if ["fft", "winograd"].contains(&strategy) { computed.round() } else { computed };
         assert!(rounded == exact.value, "{case}: output {index} is {computed}, not {}", exact.value);
         count += 1;
     }

@@ -4,6 +4,7 @@ use convolve::reference::Exact;
 use convolve::{Border, Borders, Conv, Element, Plan};
 
 use super::run::Operands;
+use super::winograd;
 
 pub fn unit_roundoff<T: Element>() -> f64 {
     match T::TYPE {
@@ -22,6 +23,8 @@ pub struct Bounds {
     /// Sum over the channels of a group of |x| |h|, the largest over the output channels.
     norms: f64,
     channels: f64,
+    /// For `winograd`: what its transforms make of absolute values, for each output, and roundings on the way.
+    tiles: Option<(Vec<f64>, f64)>,
 }
 
 impl Bounds {
@@ -48,6 +51,7 @@ impl Bounds {
             levels: padded.iter().map(|size| (2.0 * size.max(8.0)).log2().ceil()).sum(),
             norms: input_norm * kernel_norms.fold(0.0, f64::max),
             channels: channels as f64,
+            tiles: (plan.strategy() == "winograd").then(|| winograd::bound(conv, plan, operands)),
         }
     }
 
@@ -74,15 +78,27 @@ impl Bounds {
         (self.levels + 1.0 + self.channels) * self.u * self.norms + 3.0 * self.u * exact.magnitude
     }
 
-    pub fn proven(&self, strategy: &str, exact: &Exact) -> f64 {
-        if strategy == "fft" { self.proven_fft(exact) } else { self.proven_sum(exact) }
+    /// The bound of `winograd` for an output, with a factor that stands for its roundings.
+    fn transformed(&self, exact: &Exact, output: usize, factor: impl Fn(f64) -> f64) -> f64 {
+        let (magnitudes, roundings) = self.tiles.as_ref().expect("made for this strategy");
+        factor(*roundings) * magnitudes[output] + 3.0 * self.u * exact.magnitude
     }
 
-    pub fn fitted(&self, strategy: &str, exact: &Exact) -> f64 {
-        if strategy == "fft" {
-            self.fitted_fft(exact)
-        } else {
-            self.fitted_sum(exact).min(self.proven_sum(exact))
+    /// What a strategy must keep, for one of the outputs.
+    pub fn proven(&self, strategy: &str, exact: &Exact, output: usize) -> f64 {
+        match strategy {
+            "fft" => self.proven_fft(exact),
+            "winograd" => self.transformed(exact, output, |d| d * self.u / (1.0 - d * self.u)),
+            _ => self.proven_sum(exact),
+        }
+    }
+
+    /// What it keeps in practice.
+    pub fn fitted(&self, strategy: &str, exact: &Exact, output: usize) -> f64 {
+        match strategy {
+            "fft" => self.fitted_fft(exact),
+            "winograd" => self.transformed(exact, output, |d| d.sqrt() * self.u),
+            _ => self.fitted_sum(exact).min(self.proven_sum(exact)),
         }
     }
 }

@@ -4,3 +4,4 @@
 pub mod bounds;
 pub mod random;
 pub mod run;
+pub mod winograd;

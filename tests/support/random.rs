@@ -80,7 +80,10 @@ pub fn request(random: &mut Random, layout: Layout, border: Border) -> Conv {
 
 fn any_request(random: &mut Random, layout: Layout, border: Border) -> Conv {
     let one_dimension = random.one_in(3);
-    let kernel = [random.between(1, 5), random.between(1, 7)];
+    // Three taps without steps are a case of their own.
+    let minimal = random.one_in(3);
+    let kernel =
+        if minimal { [random.pick(&[1, 3]), 3] } else { [random.between(1, 5), random.between(1, 7)] };
     let input = [random.between(1, 20), random.between(1, 40)];
     let conv = if one_dimension { Conv::d1(input[0] * input[1], kernel[1]) } else { Conv::d2(input, kernel) };
     let groups = random.pick(&[1, 1, 1, 2, 3]);
@@ -88,7 +91,7 @@ fn any_request(random: &mut Random, layout: Layout, border: Border) -> Conv {
     let (inputs, outputs) =
         if depthwise { (1, random.between(1, 2)) } else { (random.between(1, 4), random.between(1, 9)) };
     let groups = if depthwise { random.between(1, 5) } else { groups };
-    let step = |random: &mut Random| if random.one_in(2) { 1 } else { random.between(1, 4) };
+    let step = |random: &mut Random| if minimal || random.one_in(2) { 1 } else { random.between(1, 4) };
     let steps = |random: &mut Random| [if one_dimension { 1 } else { step(random) }, step(random)];
     let borders = if random.one_in(4) {
         let mut side = || random.pick(&BORDERS);

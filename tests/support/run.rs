@@ -1,7 +1,7 @@
 //! Executes a request by one strategy on one instruction set, in the layout of the request.
 
 use convolve::reference::{self, Exact};
-use convolve::{Conv, Element, Error, InstructionSet, Layout, Plan, View, ViewMut};
+use convolve::{Conv, Declined, Element, Error, InstructionSet, Layout, Plan, View, ViewMut};
 
 use super::random::Random;
 
@@ -119,7 +119,23 @@ pub fn combinations() -> Vec<(&'static str, InstructionSet)> {
     pairs.filter(|(strategy, _)| *strategy != "fft" || cfg!(feature = "fft")).collect()
 }
 
-/// The request forced to a combination.
+/// Strategies whose results for whole numbers are whole numbers only when rounded.
+pub const ROUND: [&str; 2] = ["fft", "winograd"];
+
+/// Strategies that serve every problem.
+pub const SERVE_ALL: [&str; 3] = ["direct", "gemm", "fft"];
+
+/// The request forced to a combination; to `direct` where the strategy says, for either element type, that it is made
+/// for other problems, which those of [`SERVE_ALL`] must not. A law that holds between strategies is as good.
 pub fn forced(conv: &Conv, strategy: &'static str, isa: InstructionSet) -> Conv {
-    conv.clone().strategy(strategy).instruction_set(isa.name())
+    let forced = conv.clone().strategy(strategy).instruction_set(isa.name());
+    let is_for_others = |error: Option<Error>| {
+        matches!(error, Some(Error::Declined { strategy, reason: Declined::Problem { .. } })
+            if !SERVE_ALL.contains(&strategy))
+    };
+    if is_for_others(forced.plan::<f32>().err()) || is_for_others(forced.plan::<f64>().err()) {
+        forced.strategy("direct")
+    } else {
+        forced
+    }
 }

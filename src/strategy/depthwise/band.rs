@@ -1,8 +1,7 @@
 //! Outputs computed from a band: the input rows under an output row, with channels innermost.
 //!
 //! The band is a ring of rows. An input row is copied into it when the first output row needs it, and stays until the
-//! last one has passed. In NCHW the copy is a transposition; where a group has several channels, there is a row for each
-//! of them, with the value that each output channel needs in its lane.
+//! last one has passed. In NCHW the copy is a transposition.
 
 use core::ops::Range;
 
@@ -13,30 +12,30 @@ use crate::element::Element;
 use crate::microkernel::depthwise_tile::{DepthwiseTile, RowSpan};
 use crate::microkernel::transpose::Transpose;
 use crate::microkernel::{Finish, Vouched};
-use crate::problem::Problem;
 use crate::window::Pixels;
 use crate::workspace::take;
 
 /// A band while it wanders over a rectangle of outputs.
 struct Band<'a, T> {
     values: &'a mut [T],
-    /// A row before it is dealt out to lanes.
-    raw: &'a mut [T],
     pixels: Pixels<'a, T>,
     /// The row of the padded input that is in the first slot of the ring, and the first that has not been copied.
     origin: isize,
     next: isize,
     /// The columns of the padded input that are copied.
     columns: Range<isize>,
+    /// Values of a pixel, and of a row, in the ring.
+    pitch: usize,
+    row: usize,
 }
 
 impl<T: Element> DepthwisePlan<T> {
     pub(super) fn through_band(&self, call: &Call<'_, T>, at: &Rectangle, workspace: &mut [u8]) {
         for first in at.channels.clone().step_by(self.cut.block) {
-            for left in at.columns.clone().step_by(self.cut.columns) {
+            for left in at.columns.clone().step_by(self.cut.band.columns) {
                 let part = Rectangle {
                     channels: first..at.channels.end.min(first + self.cut.block),
-                    columns: left..at.columns.end.min(left + self.cut.columns),
+                    columns: left..at.columns.end.min(left + self.cut.band.columns),
                     ..at.clone()
                 };
                 self.part_through_band(call, &part, workspace);
@@ -48,17 +47,19 @@ impl<T: Element> DepthwisePlan<T> {
     fn part_through_band(&self, call: &Call<'_, T>, at: &Rectangle, workspace: &mut [u8]) {
         let problem = &self.problem;
         let mut memory = workspace;
-        let [values, raw, results] = self.cut.buffers(problem);
-        let [values, raw, results] = [values, raw, results].map(|count| take::<T>(&mut memory, count));
+        let [values, results] = self.cut.buffers().map(|count| take::<T>(&mut memory, count));
         let origin = problem.rows.start(at.rows.start);
-        let pixels = call.pixels(problem, at.item, self.channels_read(&at.channels), &self.extensions);
+        let channels = self.channels_read(&at.channels);
+        let pitch = channels.len();
+        let pixels = call.pixels(problem, at.item, channels, &self.extensions);
         let columns = self.columns_copied(&at.columns);
-        let mut band = Band { values, raw, pixels, origin, next: origin, columns };
+        let row = (columns.end - columns.start) as usize * pitch;
+        let mut band = Band { values, pixels, origin, next: origin, columns, pitch, row };
         let in_place = call.output_strides[1] == 1 || problem.conv.channels_out == 1;
         for first in at.rows.clone().step_by(self.cut.result_rows) {
             let rows = first..at.rows.end.min(first + self.cut.result_rows);
             for row in rows.clone() {
-                let spans = self.fill(&mut band, at, row);
+                let spans = self.fill(call, &mut band, at, row);
                 let (output, step) = if in_place {
                     let output = call.output_at(at.item, at.channels.start, [row, at.columns.start]);
                     (output, call.output_strides[3])
@@ -72,12 +73,6 @@ impl<T: Element> DepthwisePlan<T> {
                 self.write_transposed(call, &Rectangle { rows, ..at.clone() }, results);
             }
         }
-    }
-
-    /// The input channels of these output channels.
-    fn channels_read(&self, outputs: &Range<usize>) -> Range<usize> {
-        let Problem { group_in, group_out, .. } = self.problem;
-        outputs.start / group_out * group_in..outputs.end.div_ceil(group_out) * group_in
     }
 
     /// The columns under these outputs; those that are zero are left out if they are at every row.
@@ -95,66 +90,106 @@ impl<T: Element> DepthwisePlan<T> {
     }
 
     /// Copies what the tap rows of an output row need and is not there, and tells where they are.
-    fn fill(&self, band: &mut Band<'_, T>, at: &Rectangle, row: usize) -> [RowSpan<T>; 2] {
+    fn fill(
+        &self,
+        call: &Call<'_, T>,
+        band: &mut Band<'_, T>,
+        at: &Rectangle,
+        row: usize,
+    ) -> [RowSpan<T>; 2] {
         let axis = &self.problem.rows;
         let taps = self.tap_rows(row);
-        let size = self.cut.row_values(&self.problem);
         let start = axis.start(row);
         let tap = |k: usize| start + (k * axis.dilation) as isize;
         let span = |band: &Band<'_, T>, slot: usize, count: usize, dilation: usize| RowSpan {
-            first: self.first_tap(band, at).wrapping_add(slot * size),
-            step: (dilation * size) as isize,
+            first: self.first_tap(band, at).wrapping_add(slot * band.row),
+            step: (dilation * band.row) as isize,
             count,
         };
-        if !self.cut.shares_rows {
+        if !self.cut.band.shares_rows {
             for (slot, k) in taps.clone().enumerate() {
-                self.copy_row(band, at, tap(k), slot);
+                self.copy_row(band, tap(k), slot);
             }
             return [span(band, 0, taps.len(), 1), span(band, 0, 0, 1)];
         }
-        let slot = |y: isize| (y - band.origin) as usize % self.cut.rows;
+        let slot = |y: isize| (y - band.origin) as usize % self.cut.band.rows;
         let first = slot(tap(taps.start));
-        let until_end = (self.cut.rows - first).div_ceil(axis.dilation).min(taps.len());
+        let until_end = (self.cut.band.rows - first).div_ceil(axis.dilation).min(taps.len());
         let again = slot(tap(taps.start + until_end));
-        if !taps.is_empty() {
-            // Also rows between the taps: the next output rows will want them.
-            let inside = if self.problem.conv.border.top == Border::Zero { 0 } else { start };
-            for y in band.next.max(start).max(inside)..=tap(taps.end - 1) {
-                self.copy_row(band, at, y, (y - band.origin) as usize % self.cut.rows);
-                band.next = y + 1;
-            }
+        if !taps.is_empty() && tap(taps.end - 1) >= band.next {
+            self.copy_rows(call, band, at, start);
         }
         let rest = taps.len() - until_end;
         [span(band, first, until_end, axis.dilation), span(band, again, rest, axis.dilation)]
     }
 
+    /// Copies the rows from `start` on for which there is room: also what the next output rows will want.
+    fn copy_rows(&self, call: &Call<'_, T>, band: &mut Band<'_, T>, at: &Rectangle, start: isize) {
+        let axis = &self.problem.rows;
+        let border = &self.problem.conv.border;
+        let last = axis.start(at.rows.end - 1) + axis.extent as isize;
+        let room = (start + self.cut.band.rows as isize).min(last);
+        let end = if border.bottom == Border::Zero { room.min(axis.input as isize) } else { room };
+        let mut y = band.next.max(if border.top == Border::Zero { start.max(0) } else { start });
+        while y < end {
+            let slot = (y - band.origin) as usize % self.cut.band.rows;
+            let rows = ((end - y) as usize).min(self.cut.band.rows - slot);
+            if self.is_flat(call, &band.columns) {
+                self.copy_flat(call, band, at, y as usize, &(slot..slot + rows));
+                y += rows as isize;
+            } else {
+                self.copy_row(band, y, slot);
+                y += 1;
+            }
+        }
+        band.next = end;
+    }
+
+    /// Whether whole rows are copied that are neighbours in planes of the input. As all borders are zero then, they
+    /// are rows inside.
+    fn is_flat(&self, call: &Call<'_, T>, columns: &Range<isize>) -> bool {
+        let border = &self.problem.conv.border;
+        let are_zero =
+            [border.top, border.bottom, border.left, border.right].iter().all(|b| *b == Border::Zero);
+        let input = self.problem.columns.input as isize;
+        let [_, _, row, column] = call.input_strides;
+        are_zero && *columns == (0..input) && column == 1 && row == input
+    }
+
+    /// Copies all of the rows from `y` on into the slots `slots`.
+    fn copy_flat(
+        &self,
+        call: &Call<'_, T>,
+        band: &mut Band<'_, T>,
+        at: &Rectangle,
+        y: usize,
+        slots: &Range<usize>,
+    ) {
+        let channels = self.channels_read(&at.channels);
+        let transpose = Transpose {
+            from: call.input_at(at.item, channels.start, [y as isize, 0]),
+            from_step: call.input_strides[1],
+            to: band.values[slots.start * band.row..slots.end * band.row].as_mut_ptr(),
+            to_step: band.pitch as isize,
+            rows: channels.len(),
+            columns: slots.len() * self.problem.columns.input,
+            finish: None,
+            // SAFETY: rows of the input, which are neighbours; the slots have room for them.
+            _vouched: unsafe { Vouched::new() },
+        };
+        T::dispatch(self.problem.isa, transpose);
+    }
+
     /// Where a row in slot 0 would have its first column, if it were copied.
     fn first_tap(&self, band: &Band<'_, T>, at: &Rectangle) -> *const T {
         let skipped = band.columns.start - self.problem.columns.start(at.columns.start);
-        band.values.as_ptr().wrapping_offset(-skipped * self.cut.block as isize)
+        band.values.as_ptr().wrapping_offset(-skipped * band.pitch as isize)
     }
 
     /// Copies row `y` of the padded input.
-    fn copy_row(&self, band: &mut Band<'_, T>, at: &Rectangle, y: isize, slot: usize) {
-        let Range { start, end } = band.columns;
-        let (pixels, block) = ((end - start) as usize, self.cut.block);
-        let size = self.cut.row_values(&self.problem);
-        let to = &mut band.values[slot * size..][..size];
-        if band.raw.is_empty() {
-            return band.pixels.read(y, start, 1, block, &mut to[..pixels * block]);
-        }
-        let Problem { group_in, group_out, .. } = self.problem;
-        let channels = self.channels_read(&at.channels).len();
-        let raw = &mut band.raw[..pixels * channels];
-        band.pixels.read(y, start, 1, channels, raw);
-        let skipped = at.channels.start % group_out;
-        for (i, to) in to.chunks_exact_mut(self.cut.inputs * block).enumerate() {
-            for (raw, to) in raw.chunks_exact(channels).zip(to.chunks_exact_mut(block)) {
-                for (lane, to) in to[..at.channels.len()].iter_mut().enumerate() {
-                    *to = raw[(skipped + lane) / group_out * group_in + i];
-                }
-            }
-        }
+    fn copy_row(&self, band: &mut Band<'_, T>, y: isize, slot: usize) {
+        let to = &mut band.values[slot * band.row..][..band.row];
+        band.pixels.read(y, band.columns.start, 1, band.pitch, to);
     }
 
     fn row_from_band(
@@ -166,15 +201,17 @@ impl<T: Element> DepthwisePlan<T> {
         (spans, output, output_step, in_place): (&[RowSpan<T>], *mut T, isize, bool),
     ) {
         let problem = &self.problem;
-        let (axis, block) = (&problem.columns, self.cut.block);
+        let axis = &problem.columns;
         let left = axis.start(at.columns.start);
         let row_taps = axis.taps * self.cut.lanes;
         let first = self.taps(at.channels.start) + self.tap_rows(row).start * row_taps;
         let tile = DepthwiseTile {
             spans,
             inputs: problem.group_in,
-            input_step: (self.cut.inputs * block) as isize,
-            column_step: block as isize,
+            deals: self.deals_of(&at.channels),
+            patterns: &self.patterns,
+            first_channel: self.channels_read(&at.channels).start,
+            column_step: band.pitch as isize,
             inside: band.columns.start - left..band.columns.end - left,
             stride: axis.stride,
             dilation: axis.dilation,

@@ -8,10 +8,10 @@ use crate::cost::Machine;
 use crate::problem::Problem;
 use crate::workspace::Booking;
 
-/// Most input channels of a group: each is copied into lanes of its own.
-pub(super) const MAX_GROUP_IN: usize = 16;
 /// Most values in a band: beyond, its rows are not shared, and then it is narrowed.
 const MOST_VALUES: usize = 128 << 10;
+/// Pixels that are worth a transposition.
+const FLAT: usize = 128;
 /// Outputs of a channel that are collected before they are transposed.
 const RESULTS: usize = 256;
 /// Vector multiply-adds in a task: some 20 microseconds.
@@ -24,32 +24,33 @@ pub(super) struct Cut {
     pub(super) side_by_side: usize,
     /// Output channels in a band: whole vectors.
     pub(super) block: usize,
-    /// Outputs of a row of a band, and inputs under them.
-    pub(super) columns: usize,
-    pub(super) inputs: usize,
-    /// Input rows in a band.
-    pub(super) rows: usize,
-    /// Whether successive output rows find their common input rows in the band; else each fills it anew.
-    pub(super) shares_rows: bool,
+    pub(super) band: BandShape,
     /// Output rows that are collected before they are transposed.
     pub(super) result_rows: usize,
     /// Parts of an item: channels, rows, columns.
     parts: [usize; 3],
 }
 
-impl Cut {
-    /// `None` where even the inputs under a few outputs are too many to copy.
-    pub(super) fn new(problem: &Problem, machine: &Machine) -> Option<Self> {
-        let lanes = problem.isa.lanes(problem.element);
-        let vectors = problem.conv.channels_out.div_ceil(lanes);
+/// The size of a band.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct BandShape {
+    /// Outputs of a row, inputs under them, and values of an input: the channels that a block reads.
+    pub(super) columns: usize,
+    inputs: usize,
+    pitch: usize,
+    /// Input rows.
+    pub(super) rows: usize,
+    /// Whether successive output rows find their common input rows in the band; else each fills it anew.
+    pub(super) shares_rows: bool,
+}
+
+impl BandShape {
+    fn new(problem: &Problem, machine: &Machine, pitch: usize) -> Option<Self> {
         let (rows, columns) = (&problem.rows, &problem.columns);
         let all = columns.output.max(1);
-        let is_planar = problem.conv.input_layout == Layout::Nchw;
-        let side = if is_planar { 56 / all } else { 4 };
-        let block = lanes * side.clamp(1, 4).min(vectors);
         let under =
             |outputs: usize| (outputs - 1).saturating_mul(columns.stride).saturating_add(columns.extent);
-        let row = |outputs: usize| under(outputs).saturating_mul(problem.group_in * block);
+        let row = |outputs: usize| under(outputs).saturating_mul(pitch);
         let mut width = all;
         let comfortable = machine.l1 * 2 / 3 / problem.element.size();
         let least = columns.extent.saturating_mul(2).max(32);
@@ -57,64 +58,66 @@ impl Cut {
             width = evenly(all, width / 2);
         }
         let shares_rows = row(width).saturating_mul(rows.extent) <= MOST_VALUES;
-        let band_rows = if shares_rows { rows.extent } else { rows.taps };
+        // Short rows of a plane are copied several at a time.
+        let is_planar = problem.conv.input_layout == Layout::Nchw;
+        let ahead = if is_planar { (FLAT / width).min(rows.input).min(comfortable / row(width)) } else { 0 };
+        let band_rows = if shares_rows { rows.extent + ahead } else { rows.taps };
         while row(width).saturating_mul(band_rows) > MOST_VALUES && width > 8 {
             width = evenly(all, width / 2);
         }
-        if row(width).saturating_mul(band_rows) > 4 * MOST_VALUES {
-            return None;
-        }
+        let fits = row(width).saturating_mul(band_rows) <= 2 * MOST_VALUES;
+        let shape = BandShape { columns: width, inputs: under(width), pitch, rows: band_rows, shares_rows };
+        fits.then_some(shape)
+    }
+
+    /// Values in an input row.
+    fn row_values(&self) -> usize {
+        self.inputs * self.pitch
+    }
+}
+
+impl Cut {
+    /// `None` where even the inputs under a few outputs are too many to copy.
+    pub(super) fn new(problem: &Problem, machine: &Machine) -> Option<Self> {
+        let lanes = problem.isa.lanes(problem.element);
+        let vectors = problem.conv.channels_out.div_ceil(lanes);
+        // Rows of a plane that are short leave room for more channels.
+        let is_planar = problem.conv.input_layout == Layout::Nchw;
+        let side_by_side = if is_planar { 56 / problem.columns.output.max(1) } else { 4 };
+        let block = lanes * side_by_side.clamp(1, 4).min(vectors);
+        let band = BandShape::new(problem, machine, most_read(problem, block))?;
         Some(Cut {
             lanes,
-            side_by_side: 4 * lanes,
+            side_by_side: self::side_by_side(problem, machine, lanes),
             block,
-            columns: width,
-            inputs: under(width),
-            rows: band_rows,
-            shares_rows,
-            result_rows: (RESULTS / width).clamp(1, rows.output.max(1)),
+            band,
+            result_rows: (RESULTS / band.columns).clamp(1, problem.rows.output.max(1)),
             parts: parts(problem, block, lanes),
         })
     }
 
-    /// Values of a pixel that are read before they are dealt out to the lanes; none where each has its lane already.
-    pub(super) fn raw_channels(&self, problem: &Problem) -> usize {
-        if problem.group_in == 1 && problem.group_out == 1 {
-            return 0;
-        }
-        let groups = ((self.block - 1) / problem.group_out + 2).min(problem.groups());
-        groups * problem.group_in
+    /// Values in the band, and in the results.
+    pub(super) fn buffers(&self) -> [usize; 2] {
+        [self.band.rows * self.band.row_values(), self.result_rows * self.band.columns * self.block]
     }
 
-    /// Values in an input row of the band.
-    pub(super) fn row_values(&self, problem: &Problem) -> usize {
-        problem.group_in * self.inputs * self.block
+    pub(super) fn workspace<T>(&self) -> usize {
+        let [band, results] = self.buffers();
+        Booking::new().add::<T>(band).add::<T>(results).bytes()
     }
 
-    /// Values in the band, in a raw row, in the results.
-    pub(super) fn buffers(&self, problem: &Problem) -> [usize; 3] {
-        [
-            self.rows * self.row_values(problem),
-            self.inputs * self.raw_channels(problem),
-            self.result_rows * self.columns * self.block,
-        ]
-    }
-
-    pub(super) fn workspace<T>(&self, problem: &Problem) -> usize {
-        let [band, raw, results] = self.buffers(problem);
-        Booking::new().add::<T>(band).add::<T>(raw).add::<T>(results).bytes()
-    }
-
-    /// Values copied for an item.
+    /// Values copied for an item, rounded up to vectors.
     pub(super) fn copied(&self, problem: &Problem) -> f64 {
+        let (rows, columns) = (&problem.rows, &problem.columns);
         let chunks =
-            problem.columns.output.div_ceil(self.columns) * problem.conv.channels_out.div_ceil(self.block);
-        let rows = if self.shares_rows {
-            problem.rows.output.saturating_mul(problem.rows.stride).saturating_add(problem.rows.extent)
+            columns.output.div_ceil(self.band.columns) * problem.conv.channels_out.div_ceil(self.block);
+        let copied = if self.band.shares_rows {
+            rows.output as f64 * rows.stride.min(rows.extent) as f64 + rows.extent as f64
         } else {
-            problem.rows.output.saturating_mul(problem.rows.taps)
+            rows.output as f64 * rows.taps as f64
         };
-        chunks as f64 * rows as f64 * self.row_values(problem) as f64
+        let row = self.band.inputs as f64 * self.band.pitch.next_multiple_of(self.lanes) as f64;
+        chunks as f64 * copied * row
     }
 
     /// Tasks of an item.
@@ -137,6 +140,22 @@ impl Cut {
             columns: share(problem.columns.output, columns, column),
         }
     }
+}
+
+/// The most input channels that a block of output channels reads.
+fn most_read(problem: &Problem, block: usize) -> usize {
+    let Problem { group_in, group_out, .. } = *problem;
+    let straddled = if block.is_multiple_of(group_out) { 0 } else { 2 };
+    (block / group_out + straddled).min(problem.groups()) * group_in
+}
+
+/// Rows that stay in the second-level cache are best passed by for a few vectors of channels at a time, so that those of
+/// the window stay in the first level; rows that come from memory are best read from end to end.
+fn side_by_side(problem: &Problem, machine: &Machine, lanes: usize) -> usize {
+    let pixels =
+        problem.rows.input.saturating_mul(problem.columns.input).saturating_add(problem.output_plane());
+    let bytes = pixels.saturating_mul(problem.conv.channels_out * problem.element.size());
+    if bytes > machine.l2 { usize::MAX } else { 4 * lanes }
 }
 
 /// The largest equal parts of `all` that are no larger than `most`.

@@ -13,7 +13,7 @@ impl<T: Element> DepthwisePlan<T> {
             return;
         }
         for first in at.channels.clone().step_by(self.cut.side_by_side) {
-            let end = at.channels.end.min(first + self.cut.side_by_side);
+            let end = at.channels.end.min(first.saturating_add(self.cut.side_by_side));
             let block = Rectangle { channels: first..end, ..at.clone() };
             for row in at.rows.clone() {
                 self.row_in_place(call, &block, row);
@@ -24,28 +24,31 @@ impl<T: Element> DepthwisePlan<T> {
     fn row_in_place(&self, call: &Call<'_, T>, at: &Rectangle, row: usize) {
         let (problem, channel) = (&self.problem, at.channels.start);
         let taps = self.tap_rows(row);
+        let first_channel = self.channels_read(&at.channels).start;
         let [_, _, row_stride, column_stride] = call.input_strides;
         let row_step = (problem.rows.dilation as isize).wrapping_mul(row_stride);
         let left = problem.columns.start(at.columns.start);
-        let corner = [problem.rows.start(row), left];
         let span = RowSpan {
-            first: input_at(call, at.item, channel, corner)
+            first: call
+                .input_at(at.item, first_channel, [problem.rows.start(row), left])
                 .wrapping_offset((taps.start as isize).wrapping_mul(row_step)),
             step: row_step,
             count: taps.len(),
         };
-        let skipped = taps.start * problem.columns.taps * self.cut.lanes;
+        let row_taps = problem.columns.taps * self.cut.lanes;
         let tile = DepthwiseTile {
             spans: &[span],
-            inputs: 1,
-            input_step: 0,
+            inputs: problem.group_in,
+            deals: self.deals_of(&at.channels),
+            patterns: &self.patterns,
+            first_channel,
             column_step: column_stride,
             inside: -left..problem.columns.input as isize - left,
             stride: problem.columns.stride,
             dilation: problem.columns.dilation,
             taps: problem.columns.taps,
-            weights: call.packed[self.taps(channel) + skipped..].as_ptr(),
-            weight_step: 0,
+            weights: call.packed[self.taps(channel) + taps.start * row_taps..].as_ptr(),
+            weight_step: problem.rows.taps * row_taps,
             vector_step: self.vector_step(),
             output: call.output_at(at.item, channel, [row, at.columns.start]),
             output_step: call.output_strides[3],
@@ -59,14 +62,4 @@ impl<T: Element> DepthwisePlan<T> {
         };
         T::dispatch(problem.isa, tile);
     }
-}
-
-/// Where a value of the input would be, be it inside or not.
-fn input_at<T>(call: &Call<'_, T>, item: usize, channel: usize, [row, column]: [isize; 2]) -> *const T {
-    let at = [item as isize, channel as isize, row, column];
-    let offset = at
-        .iter()
-        .zip(&call.input_strides)
-        .fold(0isize, |offset, (index, stride)| offset.wrapping_add(index.wrapping_mul(*stride)));
-    call.input.wrapping_offset(offset)
 }

@@ -7,7 +7,7 @@ use crate::workspace::Booking;
 /// Values in a band: half of a second-level cache of 512 KiB in `f32`.
 const BAND_VALUES: usize = 64 << 10;
 
-/// How rows are dealt out to tiles, see the head of `direct.rs`.
+/// How rows are dealt out to tiles, see the head of `planes.rs`.
 pub(super) struct RowSpacing {
     /// Output rows from one row of a tile to the next.
     pub(super) tile: usize,

@@ -2,7 +2,7 @@
 //!
 //! A task is a rectangle of outputs and some panels of output channels. Windows are read with channels innermost: in
 //! NHWC without padding in the input itself, else in a copy of the task's inputs, padded and transposed. A panel's part
-//! of the kernel is cut into blocks of the depth that stay in the first-level cache while all pixels of the task pass by;
+//! of the kernel is cut into blocks of the depth that stay near while all pixels of the task pass by;
 //! blocks add up in the output, which rounds no more often. Outputs in NCHW are collected and transposed by panels.
 
 use super::canvas::{Canvas, Rectangle, Source, copied_values, is_unpadded, most_runs};

@@ -86,11 +86,8 @@ impl Frame {
     ) -> Canvas {
         let (problem, at) = (source.problem, source.at);
         let copies = self.copy(source, buffer);
-        let mut windows = windows.iter_mut();
-        for row in at.rows.clone() {
-            for (column, window) in at.columns.clone().zip(&mut windows) {
-                *window = self.window(source, &copies, [row, column]);
-            }
+        for (row, windows) in at.rows.clone().zip(windows.chunks_exact_mut(at.columns.len())) {
+            self.write_row(source, &copies, row, windows);
         }
         let [row, column] = [self.pitch as isize, problem.group_in as isize];
         Canvas { tap: [problem.rows.dilation as isize * row, problem.columns.dilation as isize * column] }
@@ -106,8 +103,11 @@ impl Frame {
         for (y, row) in ends.chunks_exact_mut(self.pitch).enumerate() {
             let y = start(at.rows.start) + y as isize;
             let (left, right) = row[..(self.left + self.right) * channels].split_at_mut(self.left * channels);
-            pixels.read(y, column(at.columns.start), 1, channels, left);
-            pixels.read(y, column(self.columns.end), 1, channels, right);
+            for (x, end) in [(at.columns.start, left), (self.columns.end, right)] {
+                if !end.is_empty() {
+                    pixels.read(y, column(x), 1, channels, end);
+                }
+            }
         }
         let (above, buffer) =
             buffer.split_at_mut(span(&problem.rows, self.rows.start - at.rows.start) * self.pitch);
@@ -120,30 +120,37 @@ impl Frame {
         [ends.as_ptr(), above.as_ptr(), below.as_ptr()]
     }
 
-    fn window<T: Element>(
+    /// Writes where the windows of one row of outputs start.
+    fn write_row<T: Element>(
         &self,
         source: &Source<'_, T>,
         [ends, above, below]: &Copies<T>,
-        [row, column]: [usize; 2],
-    ) -> *const T {
+        row: usize,
+        windows: &mut [*const T],
+    ) {
         let (problem, at) = (source.problem, source.at);
         let (rows, columns) = (&problem.rows, &problem.columns);
-        let place = |from: &*const T, y: usize, x: usize| {
-            from.wrapping_add(y * rows.stride * self.pitch + x * problem.group_in)
+        let row_of = |copy: &*const T, y: usize| copy.wrapping_add(y * rows.stride * self.pitch);
+        let (left, windows) = windows.split_at_mut(self.columns.start - at.columns.start);
+        let (inside, right) = windows.split_at_mut(self.columns.len());
+        // Not negative where a column is inside.
+        let x = columns.start(self.columns.start);
+        let first_inside = match row {
+            _ if row < self.rows.start => row_of(above, row - at.rows.start),
+            _ if row >= self.rows.end => row_of(below, row - self.rows.end),
+            _ => source.input_at([rows.start(row), 0]),
         };
-        if column < self.columns.start {
-            return place(ends, row - at.rows.start, (column - at.columns.start) * columns.stride);
-        }
-        if column >= self.columns.end {
-            let x = self.left + (column - self.columns.end) * columns.stride;
-            return place(ends, row - at.rows.start, x);
-        }
-        // Not negative, as the column is inside.
-        let x = columns.start(column) as usize;
-        match row {
-            _ if row < self.rows.start => place(above, row - at.rows.start, x),
-            _ if row >= self.rows.end => place(below, row - self.rows.end, x),
-            _ => source.input_at([rows.start(row), columns.start(column)]),
+        let end = row_of(ends, row - at.rows.start);
+        let channels = problem.group_in;
+        let parts = [
+            (left, end),
+            (inside, first_inside.wrapping_offset(x * channels as isize)),
+            (right, end.wrapping_add(self.left * channels)),
+        ];
+        for (windows, first) in parts {
+            for (column, window) in windows.iter_mut().enumerate() {
+                *window = first.wrapping_add(column * columns.stride * channels);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How the output is cut into transforms, and what that costs.
 
-use crate::cost::Constants;
+use crate::cost::{Constants, Machine};
 use crate::error::Declined;
 use crate::fft::{good_size, good_sizes};
 use crate::problem::{Axis, Problem};
@@ -117,7 +117,12 @@ impl Tiling {
         let fft = Constants::fft(problem, self.transform());
         let forward = used * fft.along_row + fft.along_columns;
         let backward = kept * fft.along_row + fft.along_columns;
-        let product = self.spectrum_len() as f64 * fft.product;
+        // Spectra that do not stay in the second-level cache are streamed through it for every output channel.
+        let spectrum = self.spectrum_len().saturating_mul(2 * problem.element.size());
+        let kernel = spectrum.saturating_mul(problem.conv.channels_out).saturating_mul(problem.group_in);
+        let streams = [kernel, spectrum.saturating_mul(problem.group_in)];
+        let streamed = streams.iter().filter(|&&bytes| bytes > Machine::get().l2).count() as f64;
+        let product = self.spectrum_len() as f64 * (fft.product + streamed * fft.stream);
         fft.tile + tiles * (fft.tile + inputs * forward + outputs * (inputs * product + backward))
     }
 }

@@ -30,30 +30,31 @@ fn candidates(axis: &Axis) -> &'static [Minimal] {
 }
 
 impl Cut {
-    /// The cheapest.
+    /// The cheapest. What is cheapest for one item is taken for all, so that an item has the same bits in any batch.
     pub(super) fn best(problem: &Problem, machine: &Machine) -> Self {
         let pairs = candidates(&problem.rows)
             .iter()
             .flat_map(|&rows| candidates(&problem.columns).iter().map(move |&columns| [rows, columns]));
-        let cuts = pairs.map(|kinds| Self::new(problem, machine, kinds));
-        cuts.min_by(|a, b| a.seconds.total_cmp(&b.seconds)).expect("every axis has a kind")
+        let cuts = pairs.map(|kinds| Self::new(problem, machine, kinds, 1));
+        let best = cuts.min_by(|a, b| a.seconds.total_cmp(&b.seconds)).expect("every axis has a kind");
+        Self::new(problem, machine, best.kinds, problem.batch().max(1))
     }
 
-    fn new(problem: &Problem, machine: &Machine, kinds: [Minimal; 2]) -> Self {
+    fn new(problem: &Problem, machine: &Machine, kinds: [Minimal; 2], batch: usize) -> Self {
         let size = problem.element.size();
         let panels = ChannelPanels::new(problem);
         let all = Self::all_tiles(problem, kinds);
         let points = kinds[0].tile() * kinds[1].tile();
         let kernel = points.saturating_mul(problem.group_in).saturating_mul(panels.width() * size);
-        let each = points * (problem.group_in + panels.width()) * size;
+        let each = (points * size).saturating_mul(problem.group_in.saturating_add(panels.width()));
         let in_cache = (machine.l2 / 2 / each).max(12);
         let most = if kernel <= machine.l2 / 2 { in_cache } else { in_cache.max(TASK_TILES) };
         let evenly = |all: usize, most: usize| all.div_ceil(all.div_ceil(most.max(1)).max(1)).max(1);
         let columns = evenly(all[1], most);
         let rows = evenly(all[0], most / columns);
-        let groups = all[0].div_ceil(rows) * all[1].div_ceil(columns);
+        let groups = all[0].div_ceil(rows).saturating_mul(all[1].div_ceil(columns));
         // Parts of the channels transform the same inputs anew: worth it for many channels and few groups of tiles.
-        let groups = groups.saturating_mul(problem.batch().max(1)).saturating_mul(problem.groups()).max(1);
+        let groups = groups.saturating_mul(batch).saturating_mul(problem.groups()).max(1);
         let parts = (1 + panels.width() / 128).min(4usize.div_ceil(groups)).min(panels.count());
         let step = max_vectors(problem.isa.registers()) * problem.isa.lanes(problem.element) * size;
         let mut cut = Cut {
@@ -65,6 +66,7 @@ impl Cut {
         };
         let shape = WinogradShape {
             points,
+            items: batch * problem.groups(),
             tiles: all[0] * all[1],
             tasks: groups,
             parts: panels.count().div_ceil(cut.panels),
@@ -119,21 +121,21 @@ impl Cut {
     /// Values from a tile to the next among products.
     pub(super) fn product_pitch(&self, problem: &Problem) -> usize {
         let most = max_vectors(problem.isa.registers()) * problem.isa.lanes(problem.element);
-        ChannelPanels::new(problem).width().min(self.panels * most)
+        ChannelPanels::new(problem).width().min(self.panels.saturating_mul(most))
     }
 
     /// Values from a point to the next: an odd number of cache lines, so that points do not compete for the same
     /// places of the cache.
     pub(super) fn point_step(&self, problem: &Problem, pitch: usize) -> usize {
         let line = 64 / problem.element.size();
-        ((self.count() * pitch).div_ceil(line) | 1) * line
+        (self.count().saturating_mul(pitch).div_ceil(line) | 1).saturating_mul(line)
     }
 
     /// Values in the buffers of a task.
     pub(super) fn buffers(&self, problem: &Problem) -> Buffers {
         let [band_rows, band_columns] = self.band();
-        let patch = self.points() * problem.group_in;
-        let band = band_rows * band_columns * problem.group_in;
+        let patch = self.points().saturating_mul(problem.group_in);
+        let band = (band_rows * band_columns).saturating_mul(problem.group_in);
         let [rows, columns] = self.outputs();
         Buffers {
             // Which of the two is needed depends on the views.
@@ -142,8 +144,8 @@ impl Cut {
             } else {
                 band
             },
-            transformed: self.points() * self.point_step(problem, self.input_pitch(problem)),
-            products: self.points() * self.point_step(problem, self.product_pitch(problem)),
+            transformed: self.points().saturating_mul(self.point_step(problem, self.input_pitch(problem))),
+            products: self.points().saturating_mul(self.point_step(problem, self.product_pitch(problem))),
             outputs: rows * columns * problem.isa.lanes(problem.element),
             tiles: self.count(),
         }

@@ -1,0 +1,196 @@
+//! Taps that are neighbours and few: an input is loaded once for all of them.
+
+use core::ops::Range;
+
+use super::{DepthwiseTile, Inputs, max_pixels};
+use crate::element::Element;
+use crate::isa::Lanes;
+
+/// The block once for each number: the compiler would not unroll a loop of this size.
+macro_rules! each {
+    ($name:ident in [$($number:literal)*] $block:block) => { $({ let $name: usize = $number; $block })* };
+}
+
+impl<T: Element> DepthwiseTile<'_, T> {
+    /// The pixels whose windows have a column inside, with columns shared by `TAPS` taps.
+    ///
+    /// # Safety
+    /// See [`DepthwiseTile`]; `TAPS == taps`, `STRIDE == stride`, and the dilation is one.
+    #[inline(always)]
+    pub(super) unsafe fn shared_row<I: Lanes<T>, const TAPS: usize, const STRIDE: usize>(&self, isa: I) {
+        let [touched, inner] = self.touched_and_inner();
+        let whole = self.whole_vectors::<I>();
+        // SAFETY: pixels of the row, and vectors of the channels.
+        unsafe {
+            let mut x = touched.start;
+            while x < touched.end && whole > 0 {
+                x += if inner.contains(&x) {
+                    match inner.end - x {
+                        14.. if max_pixels(TAPS, I::REGISTERS) >= 14 && STRIDE == 1 => {
+                            self.shared_pixels::<I, TAPS, STRIDE, 14, false>(isa, x, whole)
+                        }
+                        7.. if max_pixels(TAPS, I::REGISTERS) >= 7 => {
+                            self.shared_pixels::<I, TAPS, STRIDE, 7, false>(isa, x, whole)
+                        }
+                        4.. => self.shared_pixels::<I, TAPS, STRIDE, 4, false>(isa, x, whole),
+                        2.. => self.shared_pixels::<I, TAPS, STRIDE, 2, false>(isa, x, whole),
+                        _ => self.shared_pixels::<I, TAPS, STRIDE, 1, false>(isa, x, whole),
+                    }
+                } else {
+                    match touched.end - x {
+                        7.. if max_pixels(TAPS, I::REGISTERS) >= 7 => {
+                            self.shared_pixels::<I, TAPS, STRIDE, 7, true>(isa, x, whole)
+                        }
+                        4.. => self.shared_pixels::<I, TAPS, STRIDE, 4, true>(isa, x, whole),
+                        2.. => self.shared_pixels::<I, TAPS, STRIDE, 2, true>(isa, x, whole),
+                        _ => self.shared_pixels::<I, TAPS, STRIDE, 1, true>(isa, x, whole),
+                    }
+                };
+            }
+            self.shared_dealt::<I, TAPS, STRIDE>(isa, &touched);
+        }
+    }
+
+    /// The vectors whose inputs are dealt out.
+    ///
+    /// # Safety
+    /// As for `shared`.
+    #[inline(always)]
+    unsafe fn shared_dealt<I: Lanes<T>, const TAPS: usize, const STRIDE: usize>(
+        &self,
+        isa: I,
+        touched: &Range<usize>,
+    ) {
+        let mut x = touched.start;
+        while x < touched.end && !self.deals.is_empty() {
+            let mut pixels = 0;
+            for v in self.whole_vectors::<I>()..self.channels.div_ceil(I::LANES) {
+                // SAFETY: vouched for by the caller.
+                pixels = unsafe {
+                    match touched.end - x {
+                        7.. if I::REGISTERS >= 32 => self.shared::<I, TAPS, STRIDE, 7, true, true>(isa, x, v),
+                        6.. if I::REGISTERS < 32 && TAPS < 7 => {
+                            self.shared::<I, TAPS, STRIDE, 6, true, true>(isa, x, v)
+                        }
+                        4.. => self.shared::<I, TAPS, STRIDE, 4, true, true>(isa, x, v),
+                        _ => self.shared::<I, TAPS, STRIDE, 1, true, true>(isa, x, v),
+                    }
+                };
+            }
+            x += pixels;
+        }
+    }
+
+    /// # Safety
+    /// As for `shared`, for each of the first `vectors` vectors.
+    #[inline(always)]
+    unsafe fn shared_pixels<
+        I: Lanes<T>,
+        const TAPS: usize,
+        const STRIDE: usize,
+        const PIXELS: usize,
+        const EDGE: bool,
+    >(
+        &self,
+        isa: I,
+        x: usize,
+        vectors: usize,
+    ) -> usize {
+        for v in 0..vectors {
+            // SAFETY: vouched for by the caller.
+            unsafe { self.shared::<I, TAPS, STRIDE, PIXELS, EDGE, false>(isa, x, v) };
+        }
+        PIXELS
+    }
+
+    /// `PIXELS` outputs from `x` on, of vector `v`. Returns `PIXELS`.
+    ///
+    /// # Safety
+    /// As for `shared_row`; they are outputs of the row whose windows have a column inside, and without `EDGE` none
+    /// outside.
+    #[inline(always)]
+    unsafe fn shared<
+        I: Lanes<T>,
+        const TAPS: usize,
+        const STRIDE: usize,
+        const PIXELS: usize,
+        const EDGE: bool,
+        const DEALT: bool,
+    >(
+        &self,
+        isa: I,
+        x: usize,
+        v: usize,
+    ) -> usize {
+        let column = (x * STRIDE) as isize;
+        let inside = self.inside.start - column..self.inside.end - column;
+        // SAFETY: vouched for by the caller.
+        unsafe {
+            let inputs = self.inputs_of::<I, DEALT>(isa, v);
+            let skip = column.wrapping_mul(self.column_step).wrapping_add(inputs.offset);
+            let mut sums = self.begin::<I, PIXELS, DEALT>(isa, x, v);
+            for i in 0..self.inputs {
+                let mut weights = self.weights.add(v * self.vector_step + i * self.weight_step);
+                for span in self.spans {
+                    let mut row = span.first.wrapping_offset(skip + i as isize);
+                    for _ in 0..span.count {
+                        self.add_row::<I, TAPS, STRIDE, PIXELS, EDGE, DEALT>(
+                            isa, &mut sums, row, weights, &inside, &inputs,
+                        );
+                        row = row.wrapping_offset(span.step);
+                        weights = weights.wrapping_add(TAPS * I::LANES);
+                    }
+                }
+            }
+            self.end::<I, PIXELS, DEALT>(isa, &sums, x, v);
+        }
+        PIXELS
+    }
+
+    /// Adds one tap row: `row` is under tap 0 of the first pixel, and has the columns `inside`.
+    ///
+    /// # Safety
+    /// As for `shared`.
+    #[inline(always)]
+    #[allow(unused_assignments, reason = "the last of the columns has no successor")]
+    unsafe fn add_row<
+        I: Lanes<T>,
+        const TAPS: usize,
+        const STRIDE: usize,
+        const PIXELS: usize,
+        const EDGE: bool,
+        const DEALT: bool,
+    >(
+        &self,
+        isa: I,
+        sums: &mut [I::Vector; PIXELS],
+        mut row: *const T,
+        weights: *const T,
+        inside: &Range<isize>,
+        inputs: &Inputs<I, T>,
+    ) {
+        let mut taps = [isa.splat(T::default()); TAPS];
+        for (t, tap) in taps.iter_mut().enumerate() {
+            // SAFETY: a tap of the row.
+            *tap = unsafe { isa.load(weights.add(t * I::LANES)) };
+        }
+        each!(column in [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16] {
+            // The window of the first pixel has a column inside, and so has that of the last.
+            let may_be_before = EDGE && column + 1 < TAPS;
+            let may_be_behind = EDGE && column > (PIXELS - 1) * STRIDE;
+            let is_outside = may_be_before && (column as isize) < inside.start
+                || may_be_behind && column as isize >= inside.end;
+            if column < (PIXELS - 1) * STRIDE + TAPS && !is_outside {
+                // SAFETY: a column inside.
+                let input = unsafe { inputs.load::<DEALT>(isa, row) };
+                for (t, &tap) in taps.iter().enumerate() {
+                    let pixel = column.wrapping_sub(t) / STRIDE;
+                    if column >= t && (column - t).is_multiple_of(STRIDE) && pixel < PIXELS {
+                        sums[pixel] = isa.mul_add(tap, input, sums[pixel]);
+                    }
+                }
+            }
+            row = row.wrapping_offset(self.column_step);
+        });
+    }
+}
