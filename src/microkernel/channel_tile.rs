@@ -219,8 +219,8 @@ impl<T: Element> ChannelTiles<'_, T> {
             // SAFETY: outputs of the pixel, of which the last vector may have a part.
             unsafe {
                 let from = self.output.offset(*self.outputs.get_unchecked(first + p));
-                for v in 0..VECTORS - 1 {
-                    sums[v] = isa.mul_add(factor, isa.load(from.add(v * I::LANES)), sums[v]);
+                for (v, sum) in sums[..VECTORS - 1].iter_mut().enumerate() {
+                    *sum = isa.mul_add(factor, isa.load(from.add(v * I::LANES)), *sum);
                 }
                 let old = isa.load_part(from.add((VECTORS - 1) * I::LANES), last);
                 sums[VECTORS - 1] = isa.mul_add(factor, old, sums[VECTORS - 1]);

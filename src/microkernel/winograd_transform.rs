@@ -79,6 +79,7 @@ impl<T: Element> InputTransform<T> {
     /// # Safety
     /// See [`InputTransform`]; `load` reads a vector, or the part that there is, from channel `c` on.
     #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "columns of an array of lines")]
     unsafe fn vector<I: Lanes<T>, const ROWS: usize, const COLUMNS: usize>(
         &self,
         isa: I,
@@ -204,6 +205,7 @@ impl<T: Element> OutputTransform<T> {
     /// # Safety
     /// See [`OutputTransform`]; `c < channels`.
     #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "columns of an array of lines")]
     unsafe fn vector<I: Lanes<T>, const ROWS: usize, const COLUMNS: usize>(&self, isa: I, c: usize) {
         let count = I::LANES.min(self.channels - c);
         // SAFETY: points of the tile, and the bias, for `count` channels.

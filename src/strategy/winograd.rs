@@ -236,7 +236,7 @@ impl<T: Element> WinogradPlan<T> {
             [0, 1].map(|axis| (task.tiles[axis] - 1) * kinds[axis].outputs() + kinds[axis].tile());
         let [y, x] = self.corner(task, 0);
         for (row, band) in band.chunks_exact_mut(columns * channels).take(rows).enumerate() {
-            self.read_row(&pixels, [y + row as isize, x], band);
+            self.read_row(pixels, [y + row as isize, x], band);
         }
         for tile in 0..task.count() {
             let row = tile / task.tiles[1] * kinds[0].outputs();

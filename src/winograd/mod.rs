@@ -82,12 +82,12 @@ pub(crate) fn transform_kernel(
 ) -> [f64; MAX_TILE * MAX_TILE] {
     let [rows, columns] = kinds.map(Minimal::kernel_matrix);
     let mut transformed = [0.0; MAX_TILE * MAX_TILE];
-    for r in 0..taps[0] {
+    for (r, gains) in (0..taps[0]).map(|r| (r, rows.map(|row| row[r]))) {
         let line: [f64; 3] = core::array::from_fn(|c| if c < taps[1] { kernel(r, c) } else { 0.0 });
         for j in 0..kinds[1].tile() {
             let value: f64 = columns[j].iter().zip(&line).map(|(g, tap)| g * tap).sum();
             for i in 0..kinds[0].tile() {
-                transformed[i * kinds[1].tile() + j] += rows[i][r] * value;
+                transformed[i * kinds[1].tile() + j] += gains[i] * value;
             }
         }
     }

@@ -5,6 +5,8 @@ use crate::problem::Problem;
 
 /// Most input channels of a group: each is dealt out on its own.
 const MAX_GROUP_IN: usize = 16;
+/// Most output channels whose inputs are dealt out: their patterns are held in memory.
+const MAX_DEALT: usize = 1 << 16;
 
 /// Whether the inputs of each vector of output channels lie in one vector, for one input channel of the groups at a time.
 pub(super) fn fit(problem: &Problem) -> bool {
@@ -13,6 +15,10 @@ pub(super) fn fit(problem: &Problem) -> bool {
     // The last lane, counted from the first of its group, of the vector that starts farthest into a group.
     let last = if problem.conv.channels_out <= lanes { 0 } else { group_out - gcd(lanes, group_out) };
     let last = (last + lanes).min(problem.conv.channels_out) - 1;
+    let is_dealt = group_in > 1 || group_out > 1;
+    if is_dealt && problem.conv.channels_out > MAX_DEALT {
+        return false;
+    }
     group_in <= MAX_GROUP_IN && last / group_out * group_in < lanes
 }
 
