@@ -3,8 +3,8 @@
 //! groups=`, and the same for nchw.
 
 use super::{Constants, Machine};
-use crate::conv::{Border, Layout};
-use crate::problem::Problem;
+use crate::conv::{Border, Borders, Layout};
+use crate::problem::{Axis, Problem};
 
 /// How the work is cut.
 pub(crate) struct DepthwiseShape {
@@ -15,8 +15,10 @@ pub(crate) struct DepthwiseShape {
     pub(crate) tasks: usize,
 }
 
-/// Cycles of a multiply-add of vectors where taps share their inputs, and where each loads its own.
-const SHARED: f64 = 0.55;
+/// Cycles of a multiply-add of vectors where taps share their inputs and stay in registers, where they share them, and
+/// where each loads its own.
+const SHARED: f64 = 0.52;
+const LONG: f64 = 0.65;
 const GENERAL: f64 = 1.1;
 /// The same besides, for dealing a vector of inputs out to its lanes.
 const DEAL: f64 = 0.3;
@@ -28,6 +30,8 @@ const L2_BYTES: f64 = 28.0;
 /// Cycles to copy a value with channels innermost, and with channels outermost.
 const COPY: f64 = 0.15;
 const TRANSPOSE: f64 = 0.45;
+/// Most taps of an axis that are looked at.
+const MOST_TAPS: usize = 64;
 /// How much of that is left where all waits for memory.
 const BESIDE_MEMORY: f64 = 0.25;
 /// Cycles of a task, and of a row of four vectors.
@@ -42,7 +46,8 @@ pub(crate) fn depthwise_seconds(problem: &Problem, machine: &Machine, shape: &De
     let is_whole = channels.is_multiple_of(shape.lanes);
     let is_dealt = problem.group_in > 1 || problem.group_out > 1;
     let parts = if is_whole || is_dealt { 0.0 } else { PART * problem.output_plane() as f64 };
-    let compute = outputs * (problem.products() as f64 * step(problem) + OUTPUT) + parts;
+    let products = problem.products() as f64 * products_inside(problem);
+    let compute = outputs * (products * step(problem) + OUTPUT) + parts;
     let rows = problem.rows.output as f64 * (vectors / 4.0).ceil();
     let calls = rows * ROW + shape.tasks as f64 * TASK;
 
@@ -54,13 +59,39 @@ pub(crate) fn depthwise_seconds(problem: &Problem, machine: &Machine, shape: &De
     problem.batch() as f64 * cycles / Constants::CLOCK
 }
 
+/// The share of the products that do not lie over a border of zeros.
+fn products_inside(problem: &Problem) -> f64 {
+    let Borders { top, bottom, left, right } = problem.conv.border;
+    let share = |axis: &Axis, borders: [Border; 2]| {
+        let is_zero = |index: usize| borders[index] == Border::Zero;
+        let outputs = axis.output.max(1) as f64;
+        let from = |column: usize| (column.div_ceil(axis.stride) as f64).min(outputs);
+        let inside = |tap: usize| {
+            let first = if is_zero(0) { from(axis.before.saturating_sub(tap * axis.dilation)) } else { 0.0 };
+            let end = (axis.before + axis.input).saturating_sub(tap * axis.dilation);
+            let end = if is_zero(1) { from(end) } else { outputs };
+            (end - first).max(0.0)
+        };
+        // Of long kernels, some taps stand for all.
+        let step = axis.taps.div_ceil(MOST_TAPS).max(1);
+        let taps = (0..axis.taps).step_by(step);
+        let count = taps.len() as f64;
+        taps.map(inside).sum::<f64>() / (count * outputs)
+    };
+    share(&problem.rows, [top, bottom]) * share(&problem.columns, [left, right])
+}
+
 /// Cycles of a multiply-add of vectors.
 fn step(problem: &Problem) -> f64 {
     let columns = &problem.columns;
     let is_shared =
         matches!((columns.taps, columns.stride), (3 | 5 | 7, 1) | (3 | 5, 2)) && columns.dilation == 1;
     let is_dealt = problem.group_in > 1 || problem.group_out > 1;
-    let multiply_add = if is_shared { SHARED } else { GENERAL };
+    let multiply_add = match (columns.taps, columns.stride, columns.dilation) {
+        _ if is_shared => SHARED,
+        (2.., 1, 1) => LONG,
+        _ => GENERAL,
+    };
     multiply_add * 2.0 / Constants::vector_rate(problem) + if is_dealt { DEAL } else { 0.0 }
 }
 

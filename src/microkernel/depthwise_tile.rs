@@ -7,13 +7,15 @@
 //!     sum[p][v] += weight[v][k][t] * input[row k][p * stride + t * dilation][v]
 //! ```
 //!
-//! Departures: 1. Where the tap columns are neighbours and few (3, 5, 7), the weights of a tap row stay in registers
-//! and the loop runs over input columns: each input vector is loaded once and multiplied by the weight of every pixel
-//! that it lies under. 2. Input columns that lie outside of a row whose border is zero are left out: in these tiles by a
-//! branch per column at either end, in the general tile as bounds of the loop over taps.
+//! Departures: 1. Where the tap columns are neighbours, the loop runs over input columns: each input vector is loaded once
+//! and multiplied by the weight of every pixel that it lies under. If they are few (3, 5, 7), the weights of a tap row stay
+//! in registers (`shared`), else they are read again for each column (`long`). 2. Input columns that lie outside of a row
+//! whose border is zero are left out: in these tiles by a branch per column at either end, in the general tile as bounds of
+//! the loop over taps.
 //! 3. The rows under the taps come in *spans*, so that they may lie in several places, and rows of zeros are left out.
 
 mod general;
+mod long;
 mod shared;
 
 use core::ops::Range;
@@ -23,24 +25,43 @@ use super::{HotLoop, Vouched};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 
+/// The block once for each number: the compiler would not unroll a loop of this size.
+macro_rules! each {
+    ($name:ident in [$($number:literal)*] $block:block) => { $({ let $name: usize = $number; $block })* };
+}
+use each;
+
 /// Pixels in the widest tile of so many tap columns that share their inputs: sums, taps and an input fill the registers.
 const fn max_pixels(taps: usize, registers: usize) -> usize {
     match taps {
-        3 if registers >= 32 => 14,
-        7 if registers < 32 => 4,
-        _ => 7,
+        _ if registers >= 32 => 14,
+        7 => 4,
+        _ => 8,
     }
 }
+
+/// Pixels of the next tile, of at most `most`, where there are so many to come: those that leave no small ones to the
+/// end, as sums of few pixels wait for each other.
+#[inline(always)]
+fn pixels_of_next(rest: usize, most: usize) -> usize {
+    match rest {
+        14 | 21.. if most >= 14 => 14,
+        8.. if most >= 8 => 8,
+        7.. if most >= 7 => 7,
+        4.. if most >= 4 => 4,
+        2.. if most >= 2 => 2,
+        _ => 1,
+    }
+}
+
 /// The same where each tap loads its own input.
 const GENERAL_PIXELS: usize = 8;
 
-/// The tiles of seven pixels, or fewer where there are no larger ones; numbers that no part of a tile at an edge has.
+/// Of the widest tiles: a row of taps that stay in registers, and a column of others.
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
-    let tile = |taps| HotLoop {
-        microkernel: "DepthwiseTile",
-        multiply_adds: taps * max_pixels(taps, registers).min(7),
-    };
-    [3, 5, 7].map(tile).into()
+    let tile = |multiply_adds| HotLoop { microkernel: "DepthwiseTile", multiply_adds };
+    let shared = [3, 5, 7].map(|taps| tile(taps * max_pixels(taps, registers)));
+    [shared.as_slice(), &[tile(max_pixels(0, registers))]].concat()
 }
 
 /// Input rows under successive tap rows, a step apart.
@@ -121,34 +142,35 @@ impl<T: Element> Microkernel<T> for DepthwiseTile<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let [touched, _] = self.touched_and_inner();
         // SAFETY: the maker of `self` vouches for every pixel.
         unsafe {
-            let mut is_shared = true;
-            match (self.taps, self.stride, self.dilation) {
+            let done = match (self.taps, self.stride, self.dilation) {
                 // One lane gains nothing from loads that are shared.
-                _ if I::LANES == 1 => is_shared = false,
+                _ if I::LANES == 1 => 0..0,
                 (3, 1, 1) => self.shared_row::<I, 3, 1>(isa),
                 (5, 1, 1) => self.shared_row::<I, 5, 1>(isa),
                 (7, 1, 1) => self.shared_row::<I, 7, 1>(isa),
                 (3, 2, 1) => self.shared_row::<I, 3, 2>(isa),
                 (5, 2, 1) => self.shared_row::<I, 5, 2>(isa),
-                _ => is_shared = false,
-            }
-            let done = if is_shared { touched } else { 0..0 };
+                (2.., 1, 1) => self.long_row::<I>(isa),
+                _ => 0..0,
+            };
             for rest in [0..done.start, done.end..self.width] {
-                self.general_row(isa, rest);
+                if !rest.is_empty() {
+                    self.general_row(isa, rest);
+                }
             }
         }
     }
 }
 
 impl<T: Element> DepthwiseTile<'_, T> {
-    /// The pixels whose windows have a column inside, and those that have no column outside.
+    /// The pixels whose windows have a column inside, and those that have no column outside. `stride` is that of the row:
+    /// where the compiler knows it, it spares the divisions.
     #[inline(always)]
-    fn touched_and_inner(&self) -> [Range<usize>; 2] {
+    fn touched_and_inner(&self, stride: usize) -> [Range<usize>; 2] {
         let reach = ((self.taps - 1) * self.dilation) as isize;
-        let first = |column: isize| (column.max(0) as usize).div_ceil(self.stride).min(self.width);
+        let first = |column: isize| (column.max(0) as usize).div_ceil(stride).min(self.width);
         let Range { start, end } = self.inside;
         let touched = first(start - reach)..first(end);
         let inner = first(start)..first(end - reach);

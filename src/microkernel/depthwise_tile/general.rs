@@ -13,7 +13,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
     /// See [`DepthwiseTile`]; they are pixels of the row.
     #[inline(always)]
     pub(super) unsafe fn general_row<I: Lanes<T>>(&self, isa: I, row: Range<usize>) {
-        let [_, inner] = self.touched_and_inner();
+        let [_, inner] = self.touched_and_inner(self.stride);
         let mut x = row.start;
         while x < row.end {
             let mut end = x + 1;

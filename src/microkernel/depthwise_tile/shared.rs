@@ -2,53 +2,43 @@
 
 use core::ops::Range;
 
-use super::{DepthwiseTile, Inputs, max_pixels};
+use super::{DepthwiseTile, Inputs, each, max_pixels, pixels_of_next};
 use crate::element::Element;
 use crate::isa::Lanes;
 
-/// The block once for each number: the compiler would not unroll a loop of this size.
-macro_rules! each {
-    ($name:ident in [$($number:literal)*] $block:block) => { $({ let $name: usize = $number; $block })* };
-}
-
 impl<T: Element> DepthwiseTile<'_, T> {
-    /// The pixels whose windows have a column inside, with columns shared by `TAPS` taps.
+    /// The pixels whose windows have a column inside, with columns shared by `TAPS` taps. Returns them.
     ///
     /// # Safety
     /// See [`DepthwiseTile`]; `TAPS == taps`, `STRIDE == stride`, and the dilation is one.
     #[inline(always)]
-    pub(super) unsafe fn shared_row<I: Lanes<T>, const TAPS: usize, const STRIDE: usize>(&self, isa: I) {
-        let [touched, inner] = self.touched_and_inner();
-        let whole = self.whole_vectors::<I>();
+    pub(super) unsafe fn shared_row<I: Lanes<T>, const TAPS: usize, const STRIDE: usize>(
+        &self,
+        isa: I,
+    ) -> Range<usize> {
+        let [touched, inner] = self.touched_and_inner(STRIDE);
+        let most = const { max_pixels(TAPS, I::REGISTERS) };
         // SAFETY: pixels of the row, and vectors of the channels.
         unsafe {
             let mut x = touched.start;
-            while x < touched.end && whole > 0 {
-                x += if inner.contains(&x) {
-                    match inner.end - x {
-                        14.. if max_pixels(TAPS, I::REGISTERS) >= 14 && STRIDE == 1 => {
-                            self.shared_pixels::<I, TAPS, STRIDE, 14, false>(isa, x, whole)
-                        }
-                        7.. if max_pixels(TAPS, I::REGISTERS) >= 7 => {
-                            self.shared_pixels::<I, TAPS, STRIDE, 7, false>(isa, x, whole)
-                        }
-                        4.. => self.shared_pixels::<I, TAPS, STRIDE, 4, false>(isa, x, whole),
-                        2.. => self.shared_pixels::<I, TAPS, STRIDE, 2, false>(isa, x, whole),
-                        _ => self.shared_pixels::<I, TAPS, STRIDE, 1, false>(isa, x, whole),
-                    }
-                } else {
-                    match touched.end - x {
-                        7.. if max_pixels(TAPS, I::REGISTERS) >= 7 => {
-                            self.shared_pixels::<I, TAPS, STRIDE, 7, true>(isa, x, whole)
-                        }
-                        4.. => self.shared_pixels::<I, TAPS, STRIDE, 4, true>(isa, x, whole),
-                        2.. => self.shared_pixels::<I, TAPS, STRIDE, 2, true>(isa, x, whole),
-                        _ => self.shared_pixels::<I, TAPS, STRIDE, 1, true>(isa, x, whole),
-                    }
-                };
+            while x < touched.end && self.whole_vectors::<I>() > 0 {
+                let is_inner = inner.contains(&x) && inner.end - x >= most;
+                let pixels = if is_inner { most } else { pixels_of_next(touched.end - x, most) };
+                match pixels {
+                    14 if is_inner && most == 14 => self.shared_vectors::<I, TAPS, STRIDE, 14, false>(isa, x),
+                    8 if is_inner && most == 8 => self.shared_vectors::<I, TAPS, STRIDE, 8, false>(isa, x),
+                    14 if most >= 14 => self.shared_vectors::<I, TAPS, STRIDE, 14, true>(isa, x),
+                    8 if most >= 8 => self.shared_vectors::<I, TAPS, STRIDE, 8, true>(isa, x),
+                    7 if most >= 7 => self.shared_vectors::<I, TAPS, STRIDE, 7, true>(isa, x),
+                    4 => self.shared_vectors::<I, TAPS, STRIDE, 4, true>(isa, x),
+                    2 => self.shared_vectors::<I, TAPS, STRIDE, 2, true>(isa, x),
+                    _ => self.shared_vectors::<I, TAPS, STRIDE, 1, true>(isa, x),
+                }
+                x += pixels;
             }
             self.shared_dealt::<I, TAPS, STRIDE>(isa, &touched);
         }
+        touched
     }
 
     /// The vectors whose inputs are dealt out.
@@ -82,9 +72,9 @@ impl<T: Element> DepthwiseTile<'_, T> {
     }
 
     /// # Safety
-    /// As for `shared`, for each of the first `vectors` vectors.
+    /// As for `shared`, for each vector that takes its inputs as they are.
     #[inline(always)]
-    unsafe fn shared_pixels<
+    unsafe fn shared_vectors<
         I: Lanes<T>,
         const TAPS: usize,
         const STRIDE: usize,
@@ -94,13 +84,11 @@ impl<T: Element> DepthwiseTile<'_, T> {
         &self,
         isa: I,
         x: usize,
-        vectors: usize,
-    ) -> usize {
-        for v in 0..vectors {
+    ) {
+        for v in 0..self.whole_vectors::<I>() {
             // SAFETY: vouched for by the caller.
             unsafe { self.shared::<I, TAPS, STRIDE, PIXELS, EDGE, false>(isa, x, v) };
         }
-        PIXELS
     }
 
     /// `PIXELS` outputs from `x` on, of vector `v`. Returns `PIXELS`.
@@ -152,7 +140,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
     /// # Safety
     /// As for `shared`.
     #[inline(always)]
-    #[allow(unused_assignments, reason = "the last of the columns has no successor")]
+    #[allow(unused_assignments, reason = "the last columns have no successors")]
     unsafe fn add_row<
         I: Lanes<T>,
         const TAPS: usize,
@@ -174,22 +162,30 @@ impl<T: Element> DepthwiseTile<'_, T> {
             // SAFETY: a tap of the row.
             *tap = unsafe { isa.load(weights.add(t * I::LANES)) };
         }
-        each!(column in [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16] {
-            // The window of the first pixel has a column inside, and so has that of the last.
-            let may_be_before = EDGE && column + 1 < TAPS;
-            let may_be_behind = EDGE && column > (PIXELS - 1) * STRIDE;
-            let is_outside = may_be_before && (column as isize) < inside.start
-                || may_be_behind && column as isize >= inside.end;
-            if column < (PIXELS - 1) * STRIDE + TAPS && !is_outside {
-                // SAFETY: a column inside.
-                let input = unsafe { inputs.load::<DEALT>(isa, row) };
-                for (t, &tap) in taps.iter().enumerate() {
-                    let pixel = column.wrapping_sub(t) / STRIDE;
-                    if column >= t && (column - t).is_multiple_of(STRIDE) && pixel < PIXELS {
-                        sums[pixel] = isa.mul_add(tap, input, sums[pixel]);
+        // Columns so far apart that no two of them lie under the same window: their products wait for no sum of each other.
+        let apart = STRIDE * TAPS.div_ceil(STRIDE);
+        let jump = self.column_step.wrapping_mul(apart as isize);
+        each!(first in [0 1 2 3 4 5 6] {
+            let mut from = row;
+            each!(turn in [0 1 2 3 4 5 6 7] {
+                let column = first + turn * apart;
+                // The window of the first pixel has a column inside, and so has that of the last.
+                let may_be_before = EDGE && column + 1 < TAPS;
+                let may_be_behind = EDGE && column > (PIXELS - 1) * STRIDE;
+                let is_outside = may_be_before && (column as isize) < inside.start
+                    || may_be_behind && column as isize >= inside.end;
+                if first < apart && column < (PIXELS - 1) * STRIDE + TAPS && !is_outside {
+                    // SAFETY: a column inside.
+                    let input = unsafe { inputs.load::<DEALT>(isa, from) };
+                    for (t, &tap) in taps.iter().enumerate() {
+                        let pixel = column.wrapping_sub(t) / STRIDE;
+                        if column >= t && (column - t).is_multiple_of(STRIDE) && pixel < PIXELS {
+                            sums[pixel] = isa.mul_add(tap, input, sums[pixel]);
+                        }
                     }
                 }
-            }
+                from = from.wrapping_offset(jump);
+            });
             row = row.wrapping_offset(self.column_step);
         });
     }

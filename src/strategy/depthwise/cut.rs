@@ -14,6 +14,8 @@ const MOST_VALUES: usize = 128 << 10;
 const FLAT: usize = 128;
 /// Outputs of a channel that are collected before they are transposed.
 const RESULTS: usize = 256;
+/// Taps that take longer than their inputs from memory.
+const BUSY: usize = 16;
 /// Vector multiply-adds in a task: some 20 microseconds.
 const TASK_STEPS: usize = 64 << 10;
 
@@ -149,13 +151,13 @@ fn most_read(problem: &Problem, block: usize) -> usize {
     (block / group_out + straddled).min(problem.groups()) * group_in
 }
 
-/// Rows that stay in the second-level cache are best passed by for a few vectors of channels at a time, so that those of
-/// the window stay in the first level; rows that come from memory are best read from end to end.
+/// Rows are best passed by for a few vectors of channels at a time, so that those of the window stay in the first-level
+/// cache; but rows that come from memory, to a few taps that wait for them, are best read from end to end.
 fn side_by_side(problem: &Problem, machine: &Machine, lanes: usize) -> usize {
     let pixels =
         problem.rows.input.saturating_mul(problem.columns.input).saturating_add(problem.output_plane());
     let bytes = pixels.saturating_mul(problem.conv.channels_out * problem.element.size());
-    if bytes > machine.l2 { usize::MAX } else { 4 * lanes }
+    if bytes > machine.l2 && problem.products() < BUSY { usize::MAX } else { 4 * lanes }
 }
 
 /// The largest equal parts of `all` that are no larger than `most`.
