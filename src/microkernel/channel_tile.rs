@@ -175,8 +175,11 @@ impl<T: Element> ChannelTiles<'_, T> {
                         }
                     }
                     weights = weights.add(VECTORS * I::LANES);
-                    isa.prefetch(ahead);
-                    ahead = ahead.wrapping_add(I::LANES);
+                    // Tiles of one vector wait for loads, not for products.
+                    if VECTORS > 1 {
+                        isa.prefetch(ahead);
+                        ahead = ahead.wrapping_add(I::LANES);
+                    }
                 }
             }
             self.finish.limit(isa, &mut sums);

@@ -84,21 +84,25 @@ pub(crate) struct Deal {
     pub(crate) pattern: usize,
 }
 
-/// Computes `width` outputs of one row in `channels` channels.
+/// Computes `width` outputs of each of some rows in `channels` channels.
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `first + k * step + x * column_step + c` is readable for each span, `k < count`, every x in `inside` that is
+/// * `first + r * row_step + k * step + x * column_step + c` is readable for all `r < rows`, each span, `k < count`, every x in `inside` that is
 ///   `p * stride + t * dilation` for some `p < width`, `t < taps`, and `c < lanes * vectors without a deal`, and every c
 ///   that is `channel - first_channel + i + j` for `i < inputs`, `j < count` of a deal;
 /// * `weights + v * vector_step + i * weight_step + j` is readable for all `v < channels / lanes` rounded up,
 ///   `i < inputs`, `j < lanes * taps * rows` with `rows` those in all spans;
-/// * `output + p * output_step + c` is readable and writable for all `p < width`, `c < channels`;
+/// * `output + r * output_row_step + p * output_step + c` is readable and writable for all `r < rows`, `p < width`,
+///   `c < channels`;
 /// * `bias`, if any, has `channels` readable values;
 /// * `inputs` is one where a vector has no deal, and then the vector is whole;
 /// * `count <= lanes` for each deal, and its pattern has `lanes` numbers below `lanes` among the patterns.
 pub(crate) struct DepthwiseTile<'a, T> {
-    pub(crate) spans: &'a [RowSpan<T>],
+    pub(crate) rows: usize,
+    /// The input rows under the first row of outputs, and from those to the next.
+    pub(crate) spans: [RowSpan<T>; 2],
+    pub(crate) row_step: isize,
     /// Input channels of a group.
     pub(crate) inputs: usize,
     /// Of the last vectors of channels. Those before take the inputs as they are, each its own.
@@ -120,8 +124,9 @@ pub(crate) struct DepthwiseTile<'a, T> {
     pub(crate) weight_step: usize,
     pub(crate) vector_step: usize,
     pub(crate) output: *mut T,
-    /// From a pixel to the next.
+    /// From a pixel to the next, and from a row to the next.
     pub(crate) output_step: isize,
+    pub(crate) output_row_step: isize,
     pub(crate) width: usize,
     pub(crate) channels: usize,
     pub(crate) bias: Option<*const T>,
@@ -141,8 +146,26 @@ impl<T: Element> Microkernel<T> for DepthwiseTile<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Lanes<T>>(self, isa: I) {
-        // SAFETY: the maker of `self` vouches for every pixel.
+    fn run<I: Lanes<T>>(mut self, isa: I) {
+        for _ in 0..self.rows {
+            // SAFETY: the maker of `self` vouches for every row.
+            unsafe { self.row(isa) };
+            for span in &mut self.spans {
+                span.first = span.first.wrapping_offset(self.row_step);
+            }
+            self.output = self.output.wrapping_offset(self.output_row_step);
+        }
+    }
+}
+
+impl<T: Element> DepthwiseTile<'_, T> {
+    /// The outputs of a row, that of `spans` and `output`.
+    ///
+    /// # Safety
+    /// See [`DepthwiseTile`].
+    #[inline(always)]
+    unsafe fn row<I: Lanes<T>>(&self, isa: I) {
+        // SAFETY: vouched for by the caller.
         unsafe {
             let done = match (self.taps, self.stride, self.dilation) {
                 // One lane gains nothing from loads that are shared.
@@ -162,9 +185,7 @@ impl<T: Element> Microkernel<T> for DepthwiseTile<'_, T> {
             }
         }
     }
-}
 
-impl<T: Element> DepthwiseTile<'_, T> {
     /// The pixels whose windows have a column inside, and those that have no column outside. `stride` is that of the row:
     /// where the compiler knows it, it spares the divisions.
     #[inline(always)]

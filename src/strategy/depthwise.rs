@@ -181,7 +181,11 @@ impl<T: Element> DepthwisePlan<T> {
     fn tap_rows(&self, row: usize) -> Range<usize> {
         let axis = &self.problem.rows;
         let start = axis.start(row);
-        let from = |y: isize| ((y - start).max(0) as usize).div_ceil(axis.dilation).min(axis.taps);
+        let from = |y: isize| match ((y - start).max(0) as usize, axis.dilation) {
+            // Spares a division.
+            (reach, 1) => reach.min(axis.taps),
+            (reach, dilation) => reach.div_ceil(dilation).min(axis.taps),
+        };
         let border = &self.problem.conv.border;
         let first = if border.top == Border::Zero { from(0) } else { 0 };
         let end = if border.bottom == Border::Zero { from(axis.input as isize) } else { axis.taps };

@@ -107,7 +107,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
             let mut sums = self.begin::<I, PIXELS, DEALT>(isa, x, v);
             for i in 0..self.inputs {
                 let mut weights = self.weights.add(v * self.vector_step + i * self.weight_step);
-                for span in self.spans {
+                for span in &self.spans {
                     let mut row = span.first.wrapping_offset(skip.wrapping_add(i as isize));
                     for _ in 0..span.count {
                         let mut tap = weights.add(taps.start * I::LANES);

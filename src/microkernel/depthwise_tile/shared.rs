@@ -119,7 +119,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
             let mut sums = self.begin::<I, PIXELS, DEALT>(isa, x, v);
             for i in 0..self.inputs {
                 let mut weights = self.weights.add(v * self.vector_step + i * self.weight_step);
-                for span in self.spans {
+                for span in &self.spans {
                     let mut row = span.first.wrapping_offset(skip + i as isize);
                     for _ in 0..span.count {
                         self.add_row::<I, TAPS, STRIDE, PIXELS, EDGE, DEALT>(

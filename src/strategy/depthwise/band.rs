@@ -67,7 +67,7 @@ impl<T: Element> DepthwisePlan<T> {
                     let start = (row - first) * at.columns.len() * self.cut.block;
                     (results[start..].as_mut_ptr(), self.cut.block as isize)
                 };
-                self.row_from_band(call, &band, at, row, (&spans, output, step, in_place));
+                self.row_from_band(call, &band, at, row, (spans, output, step, in_place));
             }
             if !in_place {
                 self.write_transposed(call, &Rectangle { rows, ..at.clone() }, results);
@@ -198,7 +198,7 @@ impl<T: Element> DepthwisePlan<T> {
         band: &Band<'_, T>,
         at: &Rectangle,
         row: usize,
-        (spans, output, output_step, in_place): (&[RowSpan<T>], *mut T, isize, bool),
+        (spans, output, output_step, in_place): ([RowSpan<T>; 2], *mut T, isize, bool),
     ) {
         let problem = &self.problem;
         let axis = &problem.columns;
@@ -206,7 +206,9 @@ impl<T: Element> DepthwisePlan<T> {
         let row_taps = axis.taps * self.cut.lanes;
         let first = self.taps(at.channels.start) + self.tap_rows(row).start * row_taps;
         let tile = DepthwiseTile {
+            rows: 1,
             spans,
+            row_step: 0,
             inputs: problem.group_in,
             deals: self.deals_of(&at.channels),
             patterns: &self.patterns,
@@ -221,6 +223,7 @@ impl<T: Element> DepthwisePlan<T> {
             vector_step: self.vector_step(),
             output,
             output_step,
+            output_row_step: 0,
             width: at.columns.len(),
             channels: at.channels.len(),
             bias: call.bias.map(|bias| bias[at.channels.clone()].as_ptr()),

@@ -169,9 +169,10 @@ impl<T: Element> Source<'_, T> {
     /// Windows at even distances: rows, columns.
     fn write_windows(&self, first: *const T, steps: [isize; 2], windows: &mut [*const T]) {
         for (row, windows) in windows.chunks_exact_mut(self.at.columns.len()).enumerate() {
-            let first = first.wrapping_offset((row as isize).wrapping_mul(steps[0]));
-            for (column, window) in windows.iter_mut().enumerate() {
-                *window = first.wrapping_offset((column as isize).wrapping_mul(steps[1]));
+            let mut place = first.wrapping_offset((row as isize).wrapping_mul(steps[0]));
+            for window in windows {
+                *window = place;
+                place = place.wrapping_offset(steps[1]);
             }
         }
     }

@@ -42,6 +42,8 @@ pub(super) struct ChannelsPlan<T> {
     finish: Finish<T>,
     panels: ChannelPanels,
     cut: Cut,
+    /// Tasks along rows, columns and panels.
+    tasks: [usize; 3],
     packed_len: usize,
 }
 
@@ -62,10 +64,12 @@ impl<T: Element> ChannelsPlan<T> {
         let len = panels.width().checked_mul(problem.products());
         let len = len.and_then(|len| len.checked_mul(problem.groups()));
         let packed_len = len.filter(|&len| len <= isize::MAX as usize / problem.element.size());
+        let cut = Cut::new(problem, machine).ok_or(Error::TooLarge { quantity: "the copied inputs" })?;
         Ok(ChannelsPlan {
             extensions: Extensions::new(problem.conv.border),
             finish: Finish::new(&problem.conv),
-            cut: Cut::new(problem, machine).ok_or(Error::TooLarge { quantity: "the copied inputs" })?,
+            tasks: cut.tasks(problem),
+            cut,
             packed_len: packed_len.ok_or(too_large)?,
             panels,
             problem: problem.clone(),
@@ -101,8 +105,7 @@ impl<T: Element> Prepared<T> for ChannelsPlan<T> {
     }
 
     fn tasks(&self) -> usize {
-        let tasks: usize = self.cut.tasks(&self.problem).iter().product();
-        tasks * self.problem.batch() * self.problem.groups()
+        self.tasks.iter().product::<usize>() * self.problem.batch() * self.problem.groups()
     }
 
     fn workspace(&self) -> usize {
@@ -111,7 +114,7 @@ impl<T: Element> Prepared<T> for ChannelsPlan<T> {
 
     fn run(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
         let (problem, cut) = (&self.problem, &self.cut);
-        let [rows, columns, panels] = cut.tasks(problem);
+        let [rows, columns, panels] = self.tasks;
         let (task, panel) = (task / panels, task % panels);
         let (task, column) = (task / columns, task % columns);
         let (task, row) = (task / rows, task % rows);
@@ -153,8 +156,10 @@ impl<T: Element> ChannelsPlan<T> {
             [(columns * pitch) as isize, pitch as isize]
         };
         for (row, places) in places.chunks_exact_mut(columns).enumerate() {
-            for (column, place) in places.iter_mut().enumerate() {
-                *place = (row as isize).wrapping_mul(row_step) + (column as isize).wrapping_mul(column_step);
+            let mut next = (row as isize).wrapping_mul(row_step);
+            for place in places {
+                *place = next;
+                next = next.wrapping_add(column_step);
             }
         }
     }
