@@ -95,9 +95,12 @@ impl<T: Element> Extensions<T> {
 /// Those of `count` places `x`, `x + step`, ... that are inside `0..columns`.
 fn inside(x: isize, step: usize, count: usize, columns: usize) -> Range<usize> {
     // From the first i with x + i * step >= 0 to the last with x + i * step < columns.
-    let first = if x < 0 { x.unsigned_abs().div_ceil(step).min(count) } else { 0 };
+    let before = x.min(0).unsigned_abs();
     let reach = (columns as isize - x).max(0) as usize;
-    first..reach.div_ceil(step).clamp(first, count)
+    // Most steps are one, and a division takes as long as copying a short run.
+    let [first, last] = if step == 1 { [before, reach] } else { [before, reach].map(|n| n.div_ceil(step)) };
+    let first = first.min(count);
+    first..last.clamp(first, count)
 }
 
 /// One channel of one item of the input, extended without end on all sides.

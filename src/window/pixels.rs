@@ -63,6 +63,9 @@ impl<'a, T: Element> Pixels<'a, T> {
     }
 
     fn fill(&self, value: T, pitch: usize, out: &mut [T]) {
+        if pitch == self.channels {
+            return out.fill(value);
+        }
         for pixel in out.chunks_exact_mut(pitch) {
             pixel[..self.channels].fill(value);
         }

@@ -37,7 +37,8 @@ impl Cut {
         // Of whole rows, only the ends must be copied.
         let whole_rows = may_be_framed(problem) && !is_unpadded(problem) && all_columns <= MAX_PIXELS;
         let mut columns = if whole_rows { all_columns } else { evenly(all_columns, pixels) };
-        let mut rows = evenly(all_rows, if whole_rows { MAX_PIXELS / 2 } else { pixels } / columns);
+        let mut rows =
+            evenly(all_rows, if whole_rows { (MAX_PIXELS / 2).max(2 * columns) } else { pixels } / columns);
         while copied_values(problem, [rows, columns]) > most_values {
             match () {
                 () if rows > 1 => rows = evenly(all_rows, rows / 2),

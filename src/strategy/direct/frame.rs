@@ -142,14 +142,17 @@ impl Frame {
         };
         let end = row_of(ends, row - at.rows.start);
         let channels = problem.group_in;
+        let step = columns.stride * channels;
         let parts = [
             (left, end),
             (inside, first_inside.wrapping_offset(x * channels as isize)),
             (right, end.wrapping_add(self.left * channels)),
         ];
         for (windows, first) in parts {
-            for (column, window) in windows.iter_mut().enumerate() {
-                *window = first.wrapping_add(column * columns.stride * channels);
+            let mut place = first;
+            for window in windows {
+                *window = place;
+                place = place.wrapping_add(step);
             }
         }
     }
