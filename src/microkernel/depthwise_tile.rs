@@ -32,8 +32,10 @@ macro_rules! each {
 use each;
 
 /// Pixels in the widest tile of so many tap columns that share their inputs: sums, taps and an input fill the registers.
-const fn max_pixels(taps: usize, registers: usize) -> usize {
+/// With strides, wider ones lie over too many inputs.
+const fn max_pixels(taps: usize, stride: usize, registers: usize) -> usize {
     match taps {
+        _ if stride > 1 => 7,
         _ if registers >= 32 => 14,
         7 => 4,
         _ => 8,
@@ -60,8 +62,8 @@ const GENERAL_PIXELS: usize = 8;
 /// Of the widest tiles: a row of taps that stay in registers, and a column of others.
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     let tile = |multiply_adds| HotLoop { microkernel: "DepthwiseTile", multiply_adds };
-    let shared = [3, 5, 7].map(|taps| tile(taps * max_pixels(taps, registers)));
-    [shared.as_slice(), &[tile(max_pixels(0, registers))]].concat()
+    let shared = [3, 5, 7].map(|taps| tile(taps * max_pixels(taps, 1, registers)));
+    [shared.as_slice(), &[tile(max_pixels(0, 1, registers))]].concat()
 }
 
 /// Input rows under successive tap rows, a step apart.

@@ -18,7 +18,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
     pub(super) unsafe fn long_row<I: Lanes<T>>(&self, isa: I) -> Range<usize> {
         let [touched, _] = self.touched_and_inner(1);
         let whole = self.whole_vectors::<I>();
-        let most = const { max_pixels(0, I::REGISTERS) };
+        let most = const { max_pixels(0, 1, I::REGISTERS) };
         let mut x = touched.start;
         while x < touched.end {
             let pixels = pixels_of_next(touched.end - x, most.min(self.taps));

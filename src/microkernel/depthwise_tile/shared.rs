@@ -17,7 +17,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
         isa: I,
     ) -> Range<usize> {
         let [touched, inner] = self.touched_and_inner(STRIDE);
-        let most = const { max_pixels(TAPS, I::REGISTERS) };
+        let most = const { max_pixels(TAPS, STRIDE, I::REGISTERS) };
         // SAFETY: pixels of the row, and vectors of the channels.
         unsafe {
             let mut x = touched.start;
@@ -27,6 +27,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
                 match pixels {
                     14 if is_inner && most == 14 => self.shared_vectors::<I, TAPS, STRIDE, 14, false>(isa, x),
                     8 if is_inner && most == 8 => self.shared_vectors::<I, TAPS, STRIDE, 8, false>(isa, x),
+                    7 if is_inner && most == 7 => self.shared_vectors::<I, TAPS, STRIDE, 7, false>(isa, x),
                     14 if most >= 14 => self.shared_vectors::<I, TAPS, STRIDE, 14, true>(isa, x),
                     8 if most >= 8 => self.shared_vectors::<I, TAPS, STRIDE, 8, true>(isa, x),
                     7 if most >= 7 => self.shared_vectors::<I, TAPS, STRIDE, 7, true>(isa, x),
