@@ -13,7 +13,8 @@ static MASK_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 
 macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $masks:ident, $splat:ident, $load:ident, $load_masked:ident,
-     $store:ident, $store_masked:ident, $add:ident, $mul_add:ident, $max:ident, $min:ident, $transpose:ident,
+     $store:ident, $store_masked:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
+     $mul_sub:ident, $neg_mul_add:ident, $max:ident, $min:ident, $transpose:ident,
      $pattern:ident, $permute:ident) => {
         impl Lanes<$element> for Avx2 {
             type Vector = $vector;
@@ -66,6 +67,30 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn sub(self, a: $vector, b: $vector) -> $vector {
+                // SAFETY: the token proves AVX2.
+                unsafe { $sub(a, b) }
+            }
+
+            #[inline(always)]
+            fn mul(self, a: $vector, b: $vector) -> $vector {
+                // SAFETY: the token proves AVX2.
+                unsafe { $mul(a, b) }
+            }
+
+            #[inline(always)]
+            fn mul_sub(self, a: $vector, b: $vector, c: $vector) -> $vector {
+                // SAFETY: the token proves FMA.
+                unsafe { $mul_sub(a, b, c) }
+            }
+
+            #[inline(always)]
+            fn neg_mul_add(self, a: $vector, b: $vector, c: $vector) -> $vector {
+                // SAFETY: the token proves FMA.
+                unsafe { $neg_mul_add(a, b, c) }
+            }
+
+            #[inline(always)]
             fn mul_add(self, a: $vector, b: $vector, c: $vector) -> $vector {
                 // SAFETY: the token proves FMA.
                 unsafe { $mul_add(a, b, c) }
@@ -97,17 +122,8 @@ macro_rules! lanes {
 
             #[inline(always)]
             unsafe fn transpose(self, from: *const $element, from_step: isize, to: *mut $element, to_step: isize) {
-                let mut rows = [self.splat(0.0 as $element); $lanes];
-                for (r, row) in rows.iter_mut().enumerate() {
-                    // SAFETY: the caller vouches for the square.
-                    *row = unsafe { self.load(from.offset(r as isize * from_step)) };
-                }
-                // SAFETY: the token proves AVX2.
-                let columns = unsafe { $transpose(rows) };
-                for (c, &column) in columns.iter().enumerate() {
-                    // SAFETY: the caller vouches for the square.
-                    unsafe { self.store(to.offset(c as isize * to_step), column) };
-                }
+                // SAFETY: the caller vouches for the squares, the token proves the instructions.
+                unsafe { $transpose(from, from_step, to, to_step) }
             }
         }
     };
@@ -143,29 +159,50 @@ unsafe fn permute_64(vector: __m256d, pattern: __m256i) -> __m256d {
     unsafe { _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(vector), pattern)) }
 }
 
-/// First pairs of elements, then pairs of pairs within 128 bits, then halves.
+/// Halves of rows four apart side by side, which costs loads only; then pairs of elements, then pairs of pairs.
+///
+/// # Safety
+/// The caller holds a token; both squares are valid and do not overlap.
 #[inline(always)]
-unsafe fn transposed_8x8(rows: [__m256; 8]) -> [__m256; 8] {
-    // SAFETY: the caller holds a token.
+unsafe fn transpose_8x8(from: *const f32, from_step: isize, to: *mut f32, to_step: isize) {
+    // SAFETY: elements of the squares.
     unsafe {
-        let mut columns = rows;
-        for j in 0..2 {
-            let quad = |half: usize| {
-                let [a, b, c, d] = [0, 1, 2, 3].map(|i| rows[4 * half + i]);
-                let (ab, cd) = if j == 0 {
-                    (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d))
-                } else {
-                    (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d))
-                };
-                [_mm256_shuffle_ps::<0x44>(ab, cd), _mm256_shuffle_ps::<0xee>(ab, cd)]
-            };
-            let (top, bottom) = (quad(0), quad(1));
-            for i in 0..2 {
-                columns[2 * j + i] = _mm256_permute2f128_ps::<0x20>(top[i], bottom[i]);
-                columns[4 + 2 * j + i] = _mm256_permute2f128_ps::<0x31>(top[i], bottom[i]);
+        for half in 0..2 {
+            let mut rows = [_mm256_setzero_ps(); 4];
+            for (r, row) in rows.iter_mut().enumerate() {
+                let low = from.offset(r as isize * from_step).add(4 * half);
+                let high = from.offset((r + 4) as isize * from_step).add(4 * half);
+                *row = _mm256_insertf128_ps::<1>(_mm256_castps128_ps256(_mm_loadu_ps(low)), _mm_loadu_ps(high));
+            }
+            let [a, b, c, d] = rows;
+            let (ab_low, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
+            let (cd_low, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
+            let columns = [
+                _mm256_shuffle_ps::<0x44>(ab_low, cd_low),
+                _mm256_shuffle_ps::<0xee>(ab_low, cd_low),
+                _mm256_shuffle_ps::<0x44>(ab_high, cd_high),
+                _mm256_shuffle_ps::<0xee>(ab_high, cd_high),
+            ];
+            for (c, column) in columns.into_iter().enumerate() {
+                _mm256_storeu_ps(to.offset((4 * half + c) as isize * to_step), column);
             }
         }
-        columns
+    }
+}
+
+/// Rows in registers: first pairs of elements, then halves.
+///
+/// # Safety
+/// As for `transpose_8x8`.
+#[inline(always)]
+unsafe fn transpose_4x4(from: *const f64, from_step: isize, to: *mut f64, to_step: isize) {
+    // SAFETY: elements of the squares.
+    unsafe {
+        let row = |r: isize| _mm256_loadu_pd(from.offset(r * from_step));
+        let columns = transposed_4x4([row(0), row(1), row(2), row(3)]);
+        for (c, column) in columns.into_iter().enumerate() {
+            _mm256_storeu_pd(to.offset(c as isize * to_step), column);
+        }
     }
 }
 
@@ -187,11 +224,11 @@ unsafe fn transposed_4x4([a, b, c, d]: [__m256d; 4]) -> [__m256d; 4] {
 
 lanes!(
     f32, __m256, 8, MASK_32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_storeu_ps,
-    _mm256_maskstore_ps, _mm256_add_ps, _mm256_fmadd_ps, _mm256_max_ps, _mm256_min_ps, transposed_8x8,
-    pattern_32, _mm256_permutevar8x32_ps
+    _mm256_maskstore_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_fmsub_ps,
+    _mm256_fnmadd_ps, _mm256_max_ps, _mm256_min_ps, transpose_8x8, pattern_32, _mm256_permutevar8x32_ps
 );
 lanes!(
     f64, __m256d, 4, MASK_64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_maskload_pd, _mm256_storeu_pd,
-    _mm256_maskstore_pd, _mm256_add_pd, _mm256_fmadd_pd, _mm256_max_pd, _mm256_min_pd, transposed_4x4,
-    pattern_64, permute_64
+    _mm256_maskstore_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd,
+    _mm256_fnmadd_pd, _mm256_max_pd, _mm256_min_pd, transpose_4x4, pattern_64, permute_64
 );

@@ -11,7 +11,8 @@ x86_token! {
 
 macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $mask:ty, $splat:ident, $load:ident, $load_masked:ident,
-     $store:ident, $store_masked:ident, $add:ident, $mul_add:ident, $max:ident, $min:ident, $transpose:ident,
+     $store:ident, $store_masked:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
+     $mul_sub:ident, $neg_mul_add:ident, $max:ident, $min:ident, $transpose:ident,
      $pattern:ident, $permute:ident) => {
         impl Lanes<$element> for Avx512 {
             type Vector = $vector;
@@ -56,6 +57,30 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn sub(self, a: $vector, b: $vector) -> $vector {
+                // SAFETY: the token proves AVX-512.
+                unsafe { $sub(a, b) }
+            }
+
+            #[inline(always)]
+            fn mul(self, a: $vector, b: $vector) -> $vector {
+                // SAFETY: the token proves AVX-512.
+                unsafe { $mul(a, b) }
+            }
+
+            #[inline(always)]
+            fn mul_sub(self, a: $vector, b: $vector, c: $vector) -> $vector {
+                // SAFETY: the token proves AVX-512.
+                unsafe { $mul_sub(a, b, c) }
+            }
+
+            #[inline(always)]
+            fn neg_mul_add(self, a: $vector, b: $vector, c: $vector) -> $vector {
+                // SAFETY: the token proves AVX-512.
+                unsafe { $neg_mul_add(a, b, c) }
+            }
+
+            #[inline(always)]
             fn mul_add(self, a: $vector, b: $vector, c: $vector) -> $vector {
                 // SAFETY: the token proves AVX-512.
                 unsafe { $mul_add(a, b, c) }
@@ -87,17 +112,8 @@ macro_rules! lanes {
 
             #[inline(always)]
             unsafe fn transpose(self, from: *const $element, from_step: isize, to: *mut $element, to_step: isize) {
-                let mut rows = [self.splat(0.0 as $element); $lanes];
-                for (r, row) in rows.iter_mut().enumerate() {
-                    // SAFETY: the caller vouches for the square.
-                    *row = unsafe { self.load(from.offset(r as isize * from_step)) };
-                }
-                // SAFETY: the token proves AVX-512.
-                let columns = unsafe { $transpose(rows) };
-                for (c, &column) in columns.iter().enumerate() {
-                    // SAFETY: the caller vouches for the square.
-                    unsafe { self.store(to.offset(c as isize * to_step), column) };
-                }
+                // SAFETY: the caller vouches for the squares, the token proves the instructions.
+                unsafe { $transpose(from, from_step, to, to_step) }
             }
         }
     };
@@ -126,35 +142,57 @@ unsafe fn pattern_64(lanes: *const u32) -> __m512i {
     unsafe { _mm512_cvtepu32_epi64(_mm256_loadu_si256(lanes.cast())) }
 }
 
-/// First pairs of elements, then pairs of pairs within 128 bits, then blocks of 128 bits.
+/// Quarters of rows four apart side by side, which costs loads only; then pairs of elements, then pairs of pairs.
+///
+/// # Safety
+/// The caller holds a token; both squares are valid and do not overlap.
 #[inline(always)]
-unsafe fn transposed_16x16(rows: [__m512; 16]) -> [__m512; 16] {
-    // SAFETY: the caller holds a token.
+unsafe fn transpose_16x16(from: *const f32, from_step: isize, to: *mut f32, to_step: isize) {
+    // SAFETY: elements of the squares.
     unsafe {
-        let mut quads = [_mm512_setzero_ps(); 16];
-        for i in 0..4 {
-            let pair = |a: __m512, b: __m512| {
-                [_mm512_castps_pd(_mm512_unpacklo_ps(a, b)), _mm512_castps_pd(_mm512_unpackhi_ps(a, b))]
-            };
-            let [ab_low, ab_high] = pair(rows[4 * i], rows[4 * i + 1]);
-            let [cd_low, cd_high] = pair(rows[4 * i + 2], rows[4 * i + 3]);
-            quads[4 * i] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab_low, cd_low));
-            quads[4 * i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab_low, cd_low));
-            quads[4 * i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab_high, cd_high));
-            quads[4 * i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab_high, cd_high));
+        for quarter in 0..4 {
+            let mut rows = [_mm512_setzero_ps(); 4];
+            for (r, row) in rows.iter_mut().enumerate() {
+                let block = |i: isize| {
+                    _mm_loadu_ps(from.offset((r as isize + 4 * i) * from_step).add(4 * quarter))
+                };
+                let blocks = _mm512_castps128_ps512(block(0));
+                let blocks = _mm512_mask_broadcast_f32x4(blocks, 0x00f0, block(1));
+                let blocks = _mm512_mask_broadcast_f32x4(blocks, 0x0f00, block(2));
+                let blocks = _mm512_mask_broadcast_f32x4(blocks, 0xf000, block(3));
+                *row = blocks;
+            }
+            let [a, b, c, d] = rows;
+            let (ab_low, ab_high) = (_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+            let (cd_low, cd_high) = (_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+            let columns = [
+                _mm512_shuffle_ps::<0x44>(ab_low, cd_low),
+                _mm512_shuffle_ps::<0xee>(ab_low, cd_low),
+                _mm512_shuffle_ps::<0x44>(ab_high, cd_high),
+                _mm512_shuffle_ps::<0xee>(ab_high, cd_high),
+            ];
+            for (c, column) in columns.into_iter().enumerate() {
+                _mm512_storeu_ps(to.offset((4 * quarter + c) as isize * to_step), column);
+            }
         }
-        let mut columns = rows;
-        for j in 0..4 {
-            let ab_even = _mm512_shuffle_f32x4::<0x88>(quads[j], quads[4 + j]);
-            let ab_odd = _mm512_shuffle_f32x4::<0xdd>(quads[j], quads[4 + j]);
-            let cd_even = _mm512_shuffle_f32x4::<0x88>(quads[8 + j], quads[12 + j]);
-            let cd_odd = _mm512_shuffle_f32x4::<0xdd>(quads[8 + j], quads[12 + j]);
-            columns[j] = _mm512_shuffle_f32x4::<0x88>(ab_even, cd_even);
-            columns[8 + j] = _mm512_shuffle_f32x4::<0xdd>(ab_even, cd_even);
-            columns[4 + j] = _mm512_shuffle_f32x4::<0x88>(ab_odd, cd_odd);
-            columns[12 + j] = _mm512_shuffle_f32x4::<0xdd>(ab_odd, cd_odd);
+    }
+}
+
+/// Rows in registers.
+///
+/// # Safety
+/// As for `transpose_16x16`.
+#[inline(always)]
+unsafe fn transpose_8x8(from: *const f64, from_step: isize, to: *mut f64, to_step: isize) {
+    // SAFETY: elements of the squares.
+    unsafe {
+        let mut rows = [_mm512_setzero_pd(); 8];
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = _mm512_loadu_pd(from.offset(r as isize * from_step));
         }
-        columns
+        for (c, column) in transposed_8x8(rows).into_iter().enumerate() {
+            _mm512_storeu_pd(to.offset(c as isize * to_step), column);
+        }
     }
 }
 
@@ -184,11 +222,11 @@ unsafe fn transposed_8x8(rows: [__m512d; 8]) -> [__m512d; 8] {
 
 lanes!(
     f32, __m512, 16, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_storeu_ps,
-    _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_fmadd_ps, _mm512_max_ps, _mm512_min_ps, transposed_16x16,
-    pattern_32, _mm512_permutexvar_ps
+    _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_fmadd_ps, _mm512_fmsub_ps,
+    _mm512_fnmadd_ps, _mm512_max_ps, _mm512_min_ps, transpose_16x16, pattern_32, _mm512_permutexvar_ps
 );
 lanes!(
     f64, __m512d, 8, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_maskz_loadu_pd, _mm512_storeu_pd,
-    _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_fmadd_pd, _mm512_max_pd, _mm512_min_pd, transposed_8x8,
-    pattern_64, _mm512_permutexvar_pd
+    _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd,
+    _mm512_fnmadd_pd, _mm512_max_pd, _mm512_min_pd, transpose_8x8, pattern_64, _mm512_permutexvar_pd
 );

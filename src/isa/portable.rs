@@ -80,6 +80,26 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn sub(self, a: $vector, b: $vector) -> $vector {
+                a - b
+            }
+
+            #[inline(always)]
+            fn mul(self, a: $vector, b: $vector) -> $vector {
+                a * b
+            }
+
+            #[inline(always)]
+            fn mul_sub(self, a: $vector, b: $vector, c: $vector) -> $vector {
+                a.mul_sub(b, c)
+            }
+
+            #[inline(always)]
+            fn neg_mul_add(self, a: $vector, b: $vector, c: $vector) -> $vector {
+                a.mul_neg_add(b, c)
+            }
+
+            #[inline(always)]
             fn mul_add(self, a: $vector, b: $vector, c: $vector) -> $vector {
                 a.mul_add(b, c)
             }

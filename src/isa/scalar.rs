@@ -72,6 +72,26 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn sub(self, a: $element, b: $element) -> $element {
+                a - b
+            }
+
+            #[inline(always)]
+            fn mul(self, a: $element, b: $element) -> $element {
+                a * b
+            }
+
+            #[inline(always)]
+            fn mul_sub(self, a: $element, b: $element, c: $element) -> $element {
+                a * b - c
+            }
+
+            #[inline(always)]
+            fn neg_mul_add(self, a: $element, b: $element, c: $element) -> $element {
+                c - a * b
+            }
+
+            #[inline(always)]
             fn mul_add(self, a: $element, b: $element, c: $element) -> $element {
                 // Two roundings: `f32::mul_add` is a library call where the machine has no fused instruction.
                 a * b + c

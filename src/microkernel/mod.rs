@@ -6,10 +6,10 @@
 
 pub(crate) mod channel_tile;
 pub(crate) mod depthwise_tile;
+pub(crate) mod fft;
 mod finish;
 pub(crate) mod gemm_tile;
 pub(crate) mod sliding_tile;
-#[cfg(feature = "fft")]
 pub(crate) mod spectrum;
 pub(crate) mod transpose;
 pub(crate) mod winograd_transform;
@@ -42,5 +42,6 @@ pub fn hot_loops(registers: usize) -> Vec<HotLoop> {
     loops.extend(gemm_tile::hot_loops(registers));
     loops.extend(channel_tile::hot_loops(registers));
     loops.extend(depthwise_tile::hot_loops(registers));
+    loops.extend(fft::hot_loops(registers));
     loops
 }

@@ -1,0 +1,229 @@
+//! A pair of blocks of a signal: lanes are consecutive samples.
+//!
+//! The passes run over vectors of samples until blocks are as short as a vector. What is left, transforms of `LANES`
+//! numbers along the lanes, is done on squares of `LANES` x `LANES`, transposed in registers.
+
+use core::mem::MaybeUninit;
+
+use super::arithmetic::{Arithmetic, Elements};
+use super::middle::Middle;
+use super::passes::{BACK, ENTER, Ends, FORWARD, LEAVE, OF_LANES, SHARED};
+use super::{Both, Pair, Passes, Stage};
+use crate::element::Element;
+use crate::isa::{Lanes, Microkernel};
+use crate::microkernel::Vouched;
+
+/// Transforms two blocks of `len` samples.
+///
+/// # Safety
+/// Whoever makes it vouches that, with `lanes` those of the instruction set,
+/// * `levels` are those of a transform of `len` samples whose lanes are consecutive samples, `len / lanes` a multiple of
+///   `lanes`, and `across` those of `lanes` numbers whose lanes are independent;
+/// * both parts of `source` are readable for `len` values, unless the stage is [`Stage::Back`];
+/// * both parts of `target` are writable for `kept` values, a multiple of `lanes`, unless it is [`Stage::Forward`];
+/// * `work` is readable and writable for `2 * len` values, holds sums if the stage is [`Stage::Back`], and meets
+///   neither of them;
+/// * `kernel` is readable for as many if the stage is [`Stage::Convolve`].
+pub(crate) struct LineTile<'a, T> {
+    pub(crate) stage: Stage,
+    pub(crate) source: Pair<*const T>,
+    pub(crate) target: Pair<*mut T>,
+    /// Taken from the samples, and added to the results.
+    pub(crate) before: Both<T>,
+    pub(crate) after: Both<T>,
+    pub(crate) work: *mut T,
+    pub(crate) kernel: *const T,
+    pub(crate) len: usize,
+    pub(crate) kept: usize,
+    pub(crate) levels: Passes<'a, T>,
+    pub(crate) across: Passes<'a, T>,
+    /// Levels that are done depth-first, the first included, because blocks under them fit the first-level cache.
+    pub(crate) depth: usize,
+    pub(crate) _vouched: Vouched,
+}
+
+/// The largest square of complex numbers.
+const SQUARE: usize = 2 * 16 * 16;
+
+/// A square of elements on the stack, at a cache line.
+#[repr(align(64))]
+struct Square<T>([MaybeUninit<T>; SQUARE]);
+
+impl<T: Element> Microkernel<T> for LineTile<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let ops = Arithmetic::new(isa);
+        let elements = self.len / I::LANES;
+        let work = Elements::packed(isa, self.work);
+        // SAFETY: what the maker vouches for.
+        unsafe {
+            if self.stage != Stage::Back {
+                self.enter(ops, work);
+            }
+            let block = if self.depth == 0 { elements } else { self.levels.levels[self.depth - 1].span };
+            for first in (0..elements).step_by(block) {
+                self.descend(ops, work, first, block);
+                self.blocks(ops, work, first, block);
+                self.ascend(ops, work, first + block);
+            }
+            if self.stage != Stage::Forward {
+                self.leave(ops, work);
+            }
+        }
+    }
+}
+
+impl<T: Element> LineTile<'_, T> {
+    /// The first level, from the source to the buffer.
+    ///
+    /// # Safety
+    /// As the maker vouches.
+    #[inline(always)]
+    unsafe fn enter<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>) {
+        let Pair { re, im, .. } = self.source;
+        let source = Elements { re: re.cast_mut(), im: im.cast_mut(), step: I::LANES as isize };
+        let ends = Ends { offset: self.before, kept: 0, lanes: I::LANES };
+        // SAFETY: as the maker vouches.
+        unsafe { self.levels.level::<I, OF_LANES, ENTER>(ops, 0, [source, work], ends) };
+    }
+
+    /// The first level back, from the buffer to the target.
+    ///
+    /// # Safety
+    /// As the maker vouches.
+    #[inline(always)]
+    unsafe fn leave<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>) {
+        let Pair { re, im, .. } = self.target;
+        let target = Elements { re, im, step: I::LANES as isize };
+        let ends = Ends { offset: self.after, kept: self.kept / I::LANES, lanes: I::LANES };
+        // SAFETY: as the maker vouches.
+        unsafe { self.levels.level::<I, OF_LANES, LEAVE>(ops, 0, [work, target], ends) };
+    }
+
+    /// The levels above a block that begin with it, forward.
+    ///
+    /// # Safety
+    /// `first` is a multiple of the block length.
+    #[inline(always)]
+    unsafe fn descend<I: Lanes<T>>(
+        &self,
+        ops: Arithmetic<T, I>,
+        work: Elements<T>,
+        first: usize,
+        block: usize,
+    ) {
+        debug_assert!(first.is_multiple_of(block));
+        for level in 1..self.depth {
+            let len = self.levels.levels[level - 1].span;
+            if self.stage != Stage::Back && first.is_multiple_of(len) {
+                // SAFETY: a block of the level above is one of this level.
+                unsafe {
+                    self.levels.in_place::<I, OF_LANES, FORWARD>(
+                        ops,
+                        level..level + 1,
+                        work.from(first),
+                        len,
+                    );
+                }
+            }
+        }
+    }
+
+    /// The levels above a block that end with it, back.
+    ///
+    /// # Safety
+    /// `end` is a multiple of the block length.
+    #[inline(always)]
+    unsafe fn ascend<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>, end: usize) {
+        for level in (1..self.depth).rev() {
+            let len = self.levels.levels[level - 1].span;
+            if self.stage != Stage::Forward && end.is_multiple_of(len) {
+                // SAFETY: as in `descend`.
+                unsafe {
+                    self.levels.in_place::<I, OF_LANES, BACK>(
+                        ops,
+                        level..level + 1,
+                        work.from(end - len),
+                        len,
+                    );
+                }
+            }
+        }
+    }
+
+    /// All levels from `depth` on, over a block.
+    ///
+    /// # Safety
+    /// The block is one of level `depth`.
+    #[inline(always)]
+    unsafe fn blocks<I: Lanes<T>>(
+        &self,
+        ops: Arithmetic<T, I>,
+        work: Elements<T>,
+        first: usize,
+        block: usize,
+    ) {
+        let inner = self.depth.max(1)..self.levels.levels.len();
+        let elements = work.from(first);
+        // SAFETY: vouched for by the caller.
+        unsafe {
+            if self.stage != Stage::Back {
+                self.levels.in_place::<I, OF_LANES, FORWARD>(ops, inner.clone(), elements, block);
+            }
+            for square in (0..block).step_by(I::LANES) {
+                let kernel = self.kernel.wrapping_add((first + square) * 2 * I::LANES);
+                self.square(ops, elements.from(square), kernel);
+            }
+            if self.stage != Stage::Forward {
+                self.levels.in_place::<I, OF_LANES, BACK>(ops, inner, elements, block);
+            }
+        }
+    }
+
+    /// The transforms along the lanes of `LANES` elements. Spectra stay transposed.
+    ///
+    /// # Safety
+    /// `LANES` elements are readable and writable.
+    #[inline(always)]
+    unsafe fn square<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, elements: Elements<T>, kernel: *const T) {
+        let mut memory: Square<T> = Square([MaybeUninit::uninit(); SQUARE]);
+        let square = Elements::packed(ops.isa, memory.0.as_mut_ptr().cast::<T>());
+        let (lanes, levels) = (I::LANES, 0..self.across.levels.len());
+        let (from, to) = match self.stage {
+            Stage::Convolve => (square, square),
+            Stage::Forward => (square, elements),
+            Stage::Back => (elements, square),
+        };
+        // SAFETY: both hold LANES elements.
+        unsafe {
+            if self.stage != Stage::Back {
+                transpose(ops, elements, square);
+                self.across.in_place::<I, SHARED, FORWARD>(ops, levels.clone(), square, lanes);
+            }
+            Middle { from, to, kernel, len: lanes }.run(ops, self.across.last, self.stage);
+            if self.stage != Stage::Forward {
+                self.across.in_place::<I, SHARED, BACK>(ops, levels, square, lanes);
+                transpose(ops, square, elements);
+            }
+        }
+    }
+}
+
+/// Element r, lane c goes to element c, lane r.
+///
+/// # Safety
+/// `LANES` elements are readable at `from` and writable at `to`; the two do not overlap.
+#[inline(always)]
+pub(super) unsafe fn transpose<T: Element, I: Lanes<T>>(
+    ops: Arithmetic<T, I>,
+    from: Elements<T>,
+    to: Elements<T>,
+) {
+    // SAFETY: vouched for by the caller.
+    unsafe {
+        ops.isa.transpose(from.re, from.step, to.re, to.step);
+        ops.isa.transpose(from.im, from.step, to.im, to.step);
+    }
+}

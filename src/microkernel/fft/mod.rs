@@ -1,0 +1,48 @@
+//! Loops of fast Fourier transforms that are never put in order: decimation in frequency forward, products in the
+//! order in which frequencies come out, decimation in time back (Gentleman and Sande 1966; Cooley and Tukey 1965).
+//!
+//! An *element* is a vector of real parts and a vector of imaginary parts. What its lanes are is the tables' matter: in
+//! [`PlaneTile`](plane_tile::PlaneTile) they are independent transforms, which share their twiddle factors; in
+//! [`LineTile`](line_tile::LineTile) they are consecutive samples of one, each with a factor of its own.
+//!
+//! Two real tiles are transformed at once, as the real and the imaginary part of a complex one: their products with the
+//! spectrum of a real kernel come apart by themselves on the way back.
+
+mod arithmetic;
+pub(crate) mod line_tile;
+pub(crate) mod mean;
+mod middle;
+mod passes;
+pub(crate) mod plane_tile;
+pub(crate) mod spectrum_tile;
+
+use super::HotLoop;
+
+pub(crate) use passes::{Level, Passes};
+
+/// What is done to a tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Forward, product with the spectrum of the kernel, back.
+    Convolve,
+    /// Forward only: the spectra are left in the buffer.
+    Forward,
+    /// Back only, from the sums in the buffer.
+    Back,
+}
+
+/// Two real arrays of rows, seen as the real and imaginary parts of one complex array.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair<P> {
+    pub(crate) re: P,
+    pub(crate) im: P,
+    /// From one row to the next.
+    pub(crate) row_step: isize,
+}
+
+/// Values, of the pair's two arrays.
+pub(crate) type Both<T> = [T; 2];
+
+pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
+    spectrum_tile::hot_loops(registers)
+}

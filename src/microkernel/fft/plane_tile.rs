@@ -1,0 +1,184 @@
+//! A pair of tiles of a plane: lanes are independent transforms, first columns, then frequencies of columns.
+//!
+//! ```text
+//! for each vector of columns:   transform along it, straight from the plane; transpose squares of it to rows
+//! for each vector of rows:      transform along it, multiply, transform back
+//! for each vector of columns:   transpose squares back; transform back, straight to the plane
+//! ```
+//!
+//! Rows of a transposed square are frequencies, so that a tile is never put in order either. Vectors of columns that are
+//! not kept are left out of the way back. Where the kernel has one column, there is nothing along rows, and the product is
+//! made between the two transforms along columns.
+
+use super::arithmetic::{Arithmetic, Elements};
+use super::line_tile::transpose;
+use super::middle::Middle;
+use super::passes::{BACK, ENTER, Ends, FORWARD, LEAVE, SHARED};
+use super::{Both, Pair, Passes, Stage};
+use crate::element::Element;
+use crate::isa::{Lanes, Microkernel};
+use crate::microkernel::Vouched;
+
+/// Transforms two tiles of `rows` x `columns` values.
+///
+/// # Safety
+/// Whoever makes it vouches that, with `lanes` those of the instruction set,
+/// * `along_columns` has at least one level besides its last, and is a transform of `rows` numbers whose lanes are
+///   independent, `along_rows` one of `columns`; both numbers are multiples of `lanes`, `columns` is `lanes` if there is
+///   no `along_rows`;
+/// * both parts of `source` are readable for `rows` x `columns` values, unless the stage is [`Stage::Back`];
+/// * both parts of `target` are writable for `kept` rows and columns, neither more than the tile has, unless it is
+///   [`Stage::Forward`];
+/// * `work` is readable and writable for `2 * rows * columns` values, holds sums if the stage is [`Stage::Back`], and
+///   `column` for `2 * rows * lanes`; they meet neither of them nor each other;
+/// * `kernel` is readable for as many values as `work` if the stage is [`Stage::Convolve`].
+pub(crate) struct PlaneTile<'a, T> {
+    pub(crate) stage: Stage,
+    pub(crate) source: Pair<*const T>,
+    pub(crate) target: Pair<*mut T>,
+    /// Taken from the inputs, and added to the results.
+    pub(crate) before: Both<T>,
+    pub(crate) after: Both<T>,
+    pub(crate) work: *mut T,
+    pub(crate) column: *mut T,
+    pub(crate) kernel: *const T,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) kept: [usize; 2],
+    pub(crate) along_columns: Passes<'a, T>,
+    pub(crate) along_rows: Option<Passes<'a, T>>,
+    pub(crate) _vouched: Vouched,
+}
+
+impl<T: Element> Microkernel<T> for PlaneTile<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let ops = Arithmetic::new(isa);
+        let work = Elements::packed(isa, self.work);
+        let buffer = Elements::packed(isa, self.column);
+        // Without transforms along rows, columns are done where the spectra belong.
+        let column = if self.along_rows.is_some() { buffer } else { work };
+        // SAFETY: what the maker vouches for.
+        unsafe {
+            if self.stage != Stage::Back {
+                for first in (0..self.columns).step_by(I::LANES) {
+                    self.enter(ops, column, first);
+                    if self.along_rows.is_some() {
+                        self.squares::<I, true>(ops, column, work.from(first));
+                    }
+                }
+            }
+            match &self.along_rows {
+                Some(passes) => self.rows(ops, work, passes),
+                None => self.middle(ops, column, self.stage),
+            }
+            if self.stage != Stage::Forward {
+                for first in (0..self.kept[1]).step_by(I::LANES) {
+                    if self.along_rows.is_some() {
+                        self.squares::<I, false>(ops, column, work.from(first));
+                    }
+                    self.leave(ops, column, first);
+                }
+            }
+        }
+    }
+}
+
+impl<T: Element> PlaneTile<'_, T> {
+    /// A vector of columns from the source to the buffer, transformed, but for the last level if the product follows.
+    ///
+    /// # Safety
+    /// As the maker vouches; columns `first` to `first + LANES - 1` are of the tile.
+    #[inline(always)]
+    unsafe fn enter<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, column: Elements<T>, first: usize) {
+        let Pair { re, im, row_step } = self.source;
+        let at = |part: *const T| part.wrapping_add(first).cast_mut();
+        let source = Elements { re: at(re), im: at(im), step: row_step };
+        let ends = Ends { offset: self.before, kept: 0, lanes: I::LANES };
+        let passes = &self.along_columns;
+        // SAFETY: as the maker vouches.
+        unsafe {
+            passes.level::<I, SHARED, ENTER>(ops, 0, [source, column], ends);
+            passes.in_place::<I, SHARED, FORWARD>(ops, 1..passes.levels.len(), column, self.rows);
+            if self.along_rows.is_some() {
+                self.middle(ops, column, Stage::Forward);
+            }
+        }
+    }
+
+    /// A vector of columns from the buffer to the target, transformed back.
+    ///
+    /// # Safety
+    /// As the maker vouches; some of the columns from `first` on are kept.
+    #[inline(always)]
+    unsafe fn leave<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, column: Elements<T>, first: usize) {
+        let Pair { re, im, row_step } = self.target;
+        let target = Elements { re: re.wrapping_add(first), im: im.wrapping_add(first), step: row_step };
+        let lanes = I::LANES.min(self.kept[1] - first);
+        let ends = Ends { offset: self.after, kept: self.kept[0], lanes };
+        let passes = &self.along_columns;
+        // SAFETY: as the maker vouches.
+        unsafe {
+            if self.along_rows.is_some() {
+                self.middle(ops, column, Stage::Back);
+            }
+            passes.in_place::<I, SHARED, BACK>(ops, 1..passes.levels.len(), column, self.rows);
+            passes.level::<I, SHARED, LEAVE>(ops, 0, [column, target], ends);
+        }
+    }
+
+    /// The middle of the transforms along columns.
+    ///
+    /// # Safety
+    /// As the maker vouches.
+    #[inline(always)]
+    unsafe fn middle<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, column: Elements<T>, stage: Stage) {
+        let middle = Middle { from: column, to: column, kernel: self.kernel, len: self.rows };
+        // SAFETY: as the maker vouches.
+        unsafe { middle.run(ops, self.along_columns.last, stage) };
+    }
+
+    /// Squares of a vector of columns to rows, or back.
+    ///
+    /// # Safety
+    /// As the maker vouches; `work` starts at the first of the columns.
+    #[inline(always)]
+    unsafe fn squares<I: Lanes<T>, const FORTH: bool>(
+        &self,
+        ops: Arithmetic<T, I>,
+        column: Elements<T>,
+        work: Elements<T>,
+    ) {
+        for row in (0..self.rows).step_by(I::LANES) {
+            let (column, rows) = (column.from(row), work.from(row / I::LANES * self.columns));
+            let (from, to) = if FORTH { (column, rows) } else { (rows, column) };
+            // SAFETY: squares inside both.
+            unsafe { transpose(ops, from, to) };
+        }
+    }
+
+    /// The transforms along rows, with what belongs between them.
+    ///
+    /// # Safety
+    /// As the maker vouches.
+    #[inline(always)]
+    unsafe fn rows<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>, passes: &Passes<'_, T>) {
+        let (len, levels) = (self.columns, 0..passes.levels.len());
+        for row in 0..self.rows / I::LANES {
+            let elements = work.from(row * len);
+            let kernel = self.kernel.wrapping_add(row * len * 2 * I::LANES);
+            // SAFETY: as the maker vouches.
+            unsafe {
+                if self.stage != Stage::Back {
+                    passes.in_place::<I, SHARED, FORWARD>(ops, levels.clone(), elements, len);
+                }
+                Middle { from: elements, to: elements, kernel, len }.run(ops, passes.last, self.stage);
+                if self.stage != Stage::Forward {
+                    passes.in_place::<I, SHARED, BACK>(ops, levels.clone(), elements, len);
+                }
+            }
+        }
+    }
+}
