@@ -11,7 +11,6 @@ mod element_type;
 mod error;
 mod executor;
 mod explain;
-#[cfg(feature = "fft")]
 mod fft;
 mod gemm;
 mod isa;

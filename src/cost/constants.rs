@@ -6,8 +6,6 @@
 //! from what size on threads are used). `docs/choosing.md` explains the model.
 
 use crate::conv::Layout;
-#[cfg(feature = "fft")]
-use crate::element_type::ElementType;
 use crate::problem::Problem;
 
 /// The table.
@@ -19,14 +17,14 @@ impl Constants {
     /// Vector multiply-adds started in a cycle; without fused ones half as many.
     const MULTIPLY_ADDS: f64 = 2.0;
     /// Cycles to copy one value through the window, in runs along a row.
-    const COPY: f64 = 0.35;
+    pub(super) const COPY: f64 = 0.35;
     /// The same from memory whose columns are not neighbours.
-    const GATHER: f64 = 1.5;
+    pub(super) const GATHER: f64 = 1.5;
     /// Cycles to start a read through the window.
-    const READ: f64 = 12.0;
+    pub(super) const READ: f64 = 12.0;
     /// Cycles to run a task, and to run a tile in it.
-    const TASK: f64 = 60.0;
-    const TILE: f64 = 25.0;
+    pub(super) const TASK: f64 = 60.0;
+    pub(super) const TILE: f64 = 25.0;
     /// Bytes that memory beyond the second-level cache moves in a cycle.
     pub(super) const MEMORY_BYTES: f64 = 5.0;
 
@@ -118,56 +116,5 @@ impl Constants {
         };
         let calls = groups * (across / (2.0 * lanes)).ceil() * (along / 14.0).ceil() * Self::TILE;
         (compute.max(Self::memory(problem)) + packing + calls + Self::TASK) / Self::CLOCK
-    }
-}
-
-/// Seconds of the parts of one tile of the FFT strategy.
-#[cfg(feature = "fft")]
-pub(crate) struct FftSeconds {
-    /// One real transform along a row, with moving its values.
-    pub(crate) along_row: f64,
-    /// All complex transforms along columns.
-    pub(crate) along_columns: f64,
-    /// One complex product.
-    pub(crate) product: f64,
-    /// One complex value from beyond the second-level cache.
-    pub(crate) stream: f64,
-    /// What a tile costs besides.
-    pub(crate) tile: f64,
-}
-
-#[cfg(feature = "fft")]
-impl Constants {
-    /// Cycles of a real transform per value and level, `f32`; `f64` takes twice as long.
-    const REAL_FFT: f64 = 0.32;
-    /// The same of a complex transform.
-    const COMPLEX_FFT: f64 = 0.30;
-    /// Cycles to call a transform.
-    const FFT_CALL: f64 = 150.0;
-    /// Cycles to transpose a complex value, there and back.
-    const TRANSPOSE: f64 = 1.6;
-    /// Cycles that a complex value from beyond the second-level cache takes on top of a product.
-    const STREAM: f64 = 0.8;
-    /// Cycles of a complex product with its sum.
-    const PRODUCT: f64 = 1.0;
-
-    /// The parts of a tile of `[rows, columns]`.
-    pub(crate) fn fft(problem: &Problem, [rows, columns]: [usize; 2]) -> FftSeconds {
-        let [rows, columns] = [rows as f64, columns as f64];
-        let width = if problem.element == ElementType::F64 { 2.0 } else { 1.0 };
-        let bins = (columns / 2.0 + 1.0).floor();
-        let mut along_row = Self::FFT_CALL + width * columns * (Self::REAL_FFT * columns.log2() + Self::COPY);
-        let mut along_columns = 0.0;
-        if rows > 1.0 {
-            along_row += width * bins * Self::TRANSPOSE;
-            along_columns = bins * (Self::FFT_CALL / 4.0 + width * rows * Self::COMPLEX_FFT * rows.log2());
-        }
-        FftSeconds {
-            along_row: along_row / Self::CLOCK,
-            along_columns: along_columns / Self::CLOCK,
-            product: width * Self::PRODUCT / Self::CLOCK,
-            stream: width * Self::STREAM / Self::CLOCK,
-            tile: Self::TASK / Self::CLOCK,
-        }
     }
 }

@@ -3,7 +3,10 @@
 mod channels;
 mod constants;
 mod depthwise;
+mod fft;
 mod machine;
+#[cfg(feature = "fft")]
+mod real_fft;
 mod winograd;
 
 pub(crate) use channels::{ChannelsShape, channels_seconds};

@@ -6,6 +6,8 @@ mod good_size;
 mod levels;
 #[cfg(feature = "fft")]
 mod real;
+#[cfg(all(test, feature = "fft"))]
+mod tests;
 
 #[cfg(feature = "fft")]
 pub(crate) use good_size::{good_size, good_sizes};

@@ -4,10 +4,6 @@ use core::any::Any;
 
 mod depthwise;
 mod direct;
-#[cfg(feature = "fft")]
-mod fft;
-#[cfg(not(feature = "fft"))]
-#[path = "fft/disabled.rs"]
 mod fft;
 mod gemm;
 mod winograd;

@@ -1,0 +1,76 @@
+//! What pairs of tiles of `fft` cost, by the loops of this crate.
+
+use super::{Constants, Machine};
+use crate::problem::Problem;
+
+impl Constants {
+    /// Cycles that a vector takes in one level of a transform, there and back, with 32 registers and with fewer.
+    const LEVEL_WIDE: f64 = 5.4;
+    const LEVEL: f64 = 4.1;
+    /// Factor to that where a pair, its kernel and tables do not stay in the second-level cache.
+    const BEYOND: f64 = 1.4;
+    /// Cycles to start a pair of tiles.
+    const PAIR: f64 = 200.0;
+    /// Cycles of a value that is read and written through copies.
+    const STAGED: f64 = 1.2;
+    /// Share of the multiply-add limit that products reach.
+    const PRODUCTS: f64 = 0.8;
+
+    /// Cycles of a pair of tiles, forward and back.
+    fn fft_pair(problem: &Problem, machine: &Machine, [rows, columns]: [usize; 2]) -> f64 {
+        let area = rows as f64 * columns as f64;
+        let lanes = problem.isa.lanes(problem.element) as f64;
+        let level = if problem.isa.registers() >= 32 { Self::LEVEL_WIDE } else { Self::LEVEL };
+        let levels = if columns == lanes as usize { (rows as f64).log2() } else { area.log2() };
+        // Of tables and kernels as many bytes pass as of the pair itself.
+        let bytes = area * (4 * problem.element.size()) as f64;
+        let beyond = if bytes > machine.l2 as f64 { Self::BEYOND } else { 1.0 };
+        Self::PAIR + area / lanes * levels * level * beyond
+    }
+
+    /// Share of the tiles that lie at an edge, or all where rows are not neighbours in memory: they take copies.
+    fn staged_values(problem: &Problem, [rows, columns]: [usize; 2], pairs: f64) -> f64 {
+        use crate::conv::Layout::Nchw;
+        let area = 2.0 * rows as f64 * columns as f64;
+        let nchw = [problem.conv.input_layout, problem.conv.output_layout] == [Nchw; 2];
+        if !nchw || problem.rows.stride * problem.columns.stride > 1 {
+            return pairs * area * Self::GATHER / Self::STAGED;
+        }
+        let across = (problem.columns.output as f64 / columns as f64).max(1.0);
+        let along = (problem.rows.output as f64 / rows as f64).max(1.0);
+        let edges = if problem.rows.output == 1 { 2.0 / across } else { 2.0 / across + 2.0 / along };
+        pairs * area * edges.min(1.0)
+    }
+
+    /// Predicted seconds of `fft` by pairs of tiles of `[rows, columns]`, one channel at a time.
+    pub(crate) fn fft_pairs(problem: &Problem, machine: &Machine, tile: [usize; 2], pairs: f64) -> f64 {
+        let pairs = pairs.ceil();
+        let staged = Self::staged_values(problem, tile, pairs) * Self::STAGED;
+        let compute = pairs * Self::fft_pair(problem, machine, tile) + staged;
+        (compute.max(Self::memory(problem)) + Self::TASK) / Self::CLOCK
+    }
+
+    /// The same with sums over channels, by so many tasks.
+    pub(crate) fn fft_channels(
+        problem: &Problem,
+        machine: &Machine,
+        tile: [usize; 2],
+        pairs: f64,
+        tasks: f64,
+    ) -> f64 {
+        let [inputs, outputs] = [problem.group_in as f64, problem.group_out as f64];
+        let area = tile[0] as f64 * tile[1] as f64;
+        let lanes = problem.isa.lanes(problem.element) as f64;
+        // Half a pair of transforms for each input, half for each output.
+        let transforms = pairs * (inputs + outputs) / 2.0 * Self::fft_pair(problem, machine, tile);
+        let staged = Self::staged_values(problem, tile, pairs) * (inputs + outputs) / 2.0 * Self::STAGED;
+        let rate = lanes * Self::vector_rate(problem) * Self::PRODUCTS;
+        let products = 4.0 * pairs * area * inputs * outputs / rate;
+        let bytes = area * (2 * problem.element.size()) as f64;
+        let kernel = bytes * inputs * outputs;
+        let spectra = 2.0 * bytes * pairs * (inputs + outputs);
+        let kernels = if kernel > machine.l2 as f64 { tasks * kernel } else { 0.0 };
+        let traffic = (kernels + spectra) / Self::MEMORY_BYTES;
+        (transforms + staged + products.max(traffic) + tasks * Self::TASK) / Self::CLOCK
+    }
+}

@@ -1,0 +1,230 @@
+//! How the output is cut into pairs of tiles whose transforms are powers of two, and what that costs.
+
+use super::super::Estimate;
+use crate::cost::{Constants, Machine};
+use crate::error::Declined;
+use crate::microkernel::fft::spectrum_tile;
+use crate::problem::{Axis, Problem};
+use crate::workspace::Booking;
+
+/// How one axis is cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct AxisCut {
+    /// Length of a transform.
+    pub(super) transform: usize,
+    /// Outputs of a tile.
+    pub(super) outputs: usize,
+    /// Dense outputs of a tile, of which strides pick some.
+    pub(super) kept: usize,
+    pub(super) tiles: usize,
+}
+
+impl AxisCut {
+    /// With transforms of this length, if they are long enough. Where there are several tiles, the dense outputs of each
+    /// are a multiple of `multiple`.
+    fn new(axis: &Axis, transform: usize, multiple: usize) -> Option<Self> {
+        let fitting = transform.checked_sub(axis.extent)? + 1;
+        let outputs = if fitting >= dense(axis) {
+            axis.output.max(1)
+        } else if axis.stride == 1 {
+            fitting / multiple * multiple
+        } else {
+            (fitting - 1) / axis.stride + 1
+        };
+        let tiles = axis.output.checked_div(outputs)? + usize::from(!axis.output.is_multiple_of(outputs));
+        Some(AxisCut { transform, outputs, kept: (outputs - 1) * axis.stride + 1, tiles })
+    }
+}
+
+/// Outputs of an axis with a stride of one.
+fn dense(axis: &Axis) -> usize {
+    (axis.output.max(1) - 1) * axis.stride + 1
+}
+
+/// Powers of two from the first that is at least `least` and holds one output, to the first that holds all.
+fn lengths(axis: &Axis, least: usize) -> impl Iterator<Item = usize> + use<> {
+    let power = |len: usize| len.max(least).checked_next_power_of_two();
+    let first = power(axis.extent);
+    let last = power(dense(axis).saturating_add(axis.extent - 1)).or(first);
+    let following = move |&len: &usize| len.checked_mul(2).filter(|&next| Some(next) <= last);
+    core::iter::successors(first, following)
+}
+
+/// What the lanes of a transform are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Lanes {
+    /// Consecutive samples of a row: kernels of one row.
+    Samples,
+    /// Columns, which are all that is transformed: kernels of one column.
+    Columns,
+    /// Columns and then rows.
+    Both,
+}
+
+impl Lanes {
+    fn of(problem: &Problem) -> Self {
+        match (problem.rows.taps, problem.columns.taps) {
+            (1, _) => Lanes::Samples,
+            (_, 1) => Lanes::Columns,
+            _ => Lanes::Both,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Cut {
+    pub(super) lanes: Lanes,
+    pub(super) rows: AxisCut,
+    pub(super) columns: AxisCut,
+    /// Pairs of tiles that one task takes.
+    pub(super) pairs: usize,
+}
+
+/// Shortest transform along an axis that has others beside it.
+const SHORTEST: usize = 16;
+
+impl Cut {
+    /// The cheapest that the workspace limit allows, with its price.
+    pub(super) fn cheapest(problem: &Problem, machine: &Machine) -> Result<(Self, Estimate), Declined> {
+        let limit = problem.conv.workspace_limit;
+        let (mut best, mut least_memory): (Option<(Self, Estimate)>, _) = (None, usize::MAX);
+        Self::each(problem, |cut| {
+            let cut = cut.with_pairs(problem, machine);
+            let workspace = cut.workspace(problem);
+            least_memory = least_memory.min(workspace);
+            if workspace > limit || cut.packed_len(problem).is_none() {
+                return;
+            }
+            let seconds = cut.seconds(problem, machine);
+            if best.is_none_or(|(_, least)| seconds < least.seconds) {
+                best = Some((cut, Estimate { seconds, workspace }));
+            }
+        });
+        best.ok_or(Declined::Workspace { needed: least_memory, limit })
+    }
+
+    /// Every cut that makes sense.
+    fn each(problem: &Problem, mut look: impl FnMut(Self)) {
+        let lanes = problem.isa.lanes(problem.element);
+        let (rows, columns) = (&problem.rows, &problem.columns);
+        let kind = Lanes::of(problem);
+        let one_row = AxisCut { transform: 1, outputs: 1, kept: 1, tiles: rows.output };
+        let mut look = |rows, columns| {
+            if let (Some(rows), Some(columns)) = (rows, columns) {
+                look(Cut { lanes: kind, rows, columns, pairs: 1 });
+            }
+        };
+        match kind {
+            Lanes::Samples => lengths(columns, (lanes * lanes).max(64))
+                .for_each(|len| look(Some(one_row), AxisCut::new(columns, len, lanes))),
+            Lanes::Columns => lengths(rows, SHORTEST).for_each(|len| {
+                look(AxisCut::new(rows, len, 1), AxisCut::new(columns, lanes, 1));
+            }),
+            Lanes::Both => {
+                for height in lengths(rows, SHORTEST) {
+                    for width in lengths(columns, SHORTEST) {
+                        look(AxisCut::new(rows, height, 1), AxisCut::new(columns, width, 1));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether every output channel has one input channel, and no two share it.
+    pub(super) fn is_plain(&self, problem: &Problem) -> bool {
+        problem.group_in == 1 && problem.group_out == 1
+    }
+
+    /// Values of one of the two parts of a tile.
+    pub(super) fn area(&self) -> usize {
+        self.rows.transform.saturating_mul(self.columns.transform)
+    }
+
+    /// Numbers that one transform takes.
+    pub(super) fn numbers(&self) -> usize {
+        if self.lanes == Lanes::Columns { self.rows.transform } else { self.area() }
+    }
+
+    /// Tiles of a channel of an item.
+    pub(super) fn tiles(&self) -> usize {
+        self.rows.tiles * self.columns.tiles
+    }
+
+    /// Tasks for a group of an item.
+    pub(super) fn tasks(&self) -> usize {
+        self.tiles().div_ceil(2).div_ceil(self.pairs)
+    }
+
+    /// As many pairs to a task that the spectra under it stay about in the second-level cache, or one: all tasks read the
+    /// spectra of the kernel anew.
+    fn with_pairs(self, problem: &Problem, machine: &Machine) -> Self {
+        if self.is_plain(problem) {
+            return self;
+        }
+        let tile = spectrum_tile::tile(problem.isa.registers());
+        let channels = problem.group_in.saturating_add(problem.group_out);
+        let each = self.area().saturating_mul(2 * problem.element.size()).saturating_mul(channels);
+        let budget = (2 * machine.l2).min(problem.conv.workspace_limit / 2);
+        let all = self.tiles().div_ceil(2).max(1);
+        let most = (budget / each.max(1) / tile * tile).clamp(1, all);
+        let tasks = all.div_ceil(most);
+        Cut { pairs: all.div_ceil(tasks).next_multiple_of(tile).min(most), ..self }
+    }
+
+    /// Values of the packed kernel: spectra, in register tiles, and the sums of their taps; if they can be addressed.
+    pub(super) fn packed_len(&self, problem: &Problem) -> Option<usize> {
+        let tile = spectrum_tile::tile(problem.isa.registers());
+        let outputs =
+            if self.is_plain(problem) { 1 } else { problem.group_out.checked_next_multiple_of(tile)? };
+        let spectra = problem.groups().checked_mul(outputs)?.checked_mul(problem.group_in)?;
+        let len = self.area().checked_mul(2)?.checked_add(1)?.checked_mul(spectra)?;
+        (len <= isize::MAX as usize / problem.element.size()).then_some(len)
+    }
+
+    /// Values of the buffer for a vector of columns.
+    pub(super) fn column_len(&self, problem: &Problem) -> usize {
+        match self.lanes {
+            Lanes::Both => self.rows.transform.saturating_mul(2 * problem.isa.lanes(problem.element)),
+            _ => 0,
+        }
+    }
+
+    /// Values of the spectra of the input channels, and of the sums.
+    pub(super) fn spectra_len(&self, problem: &Problem) -> [usize; 2] {
+        if self.is_plain(problem) {
+            return [0, 0];
+        }
+        let each = self.area().saturating_mul(2 * self.pairs);
+        [problem.group_in.saturating_mul(each), self.sums_pitch(problem).saturating_mul(problem.group_out)]
+    }
+
+    /// Values of the sums of an output channel; a little more than a power of two, so that they do not all compete for
+    /// the same places of the caches.
+    fn sums_pitch(&self, problem: &Problem) -> usize {
+        let spectrum = self.area().saturating_mul(2).saturating_add(2 * problem.isa.lanes(problem.element));
+        spectrum.saturating_mul(self.pairs)
+    }
+
+    /// Bytes of workspace of a task: both parts of a tile, their spectrum, and what else there is.
+    pub(super) fn workspace(&self, problem: &Problem) -> usize {
+        let real = |count: usize| count.saturating_mul(problem.element.size());
+        let [inputs, sums] = self.spectra_len(problem);
+        Booking::new()
+            .add::<u8>(real(self.area().saturating_mul(2)))
+            .add::<u8>(real(self.area().saturating_mul(2)))
+            .add::<u8>(real(self.column_len(problem)))
+            .add::<u8>(real(inputs))
+            .add::<u8>(real(sums))
+            .bytes()
+    }
+
+    fn seconds(&self, problem: &Problem, machine: &Machine) -> f64 {
+        let pairs = self.tiles().div_ceil(2) as f64 * (problem.batch() * problem.groups()) as f64;
+        let tile = [self.rows.transform, self.columns.transform];
+        if self.is_plain(problem) {
+            return Constants::fft_pairs(problem, machine, tile, pairs);
+        }
+        let tasks = (self.tasks() * problem.batch() * problem.groups()) as f64;
+        Constants::fft_channels(problem, machine, tile, pairs, tasks)
+    }
+}

@@ -1,0 +1,139 @@
+//! One input channel for each output channel: a pair of tiles is transformed, multiplied and transformed back at once.
+//!
+//! About the mean of each tile is taken from its inputs, and given back to the results times the sum of the taps. Rounding
+//! errors are relative to the norm of the tile, so that inputs that are far from zero, as of most images, keep their digits.
+
+use super::super::{Packing, Prepared};
+use super::cut::Cut;
+use super::tiles::{Operands, Tiles};
+use crate::call::Call;
+use crate::conv::Operation;
+use crate::cost::Machine;
+use crate::element::Element;
+use crate::error::Error;
+use crate::microkernel::Vouched;
+use crate::microkernel::fft::Stage;
+use crate::microkernel::fft::mean::SampleMean;
+use crate::microkernel::fft::spectrum_tile::DealElements;
+use crate::problem::Problem;
+use crate::view::View;
+use crate::workspace::take;
+
+pub(super) fn prepare<T: Element>(
+    problem: &Problem,
+    machine: &Machine,
+    cut: Cut,
+) -> Result<Box<dyn Prepared<T>>, Error> {
+    Ok(Box::new(PairsPlan { tiles: Tiles::new(problem, machine, cut)? }))
+}
+
+struct PairsPlan<T> {
+    tiles: Tiles<T>,
+}
+
+/// The packing of a plan of pairs.
+pub(super) fn packing<T: Element>(tiles: &Tiles<T>) -> Packing {
+    let (problem, cut) = (&tiles.problem, &tiles.cut);
+    let [rows, columns] = [cut.rows.transform, cut.columns.transform];
+    // With the taps, extents tell the dilations; none is longer than its transform.
+    let extents = problem.rows.extent * (columns + 1) + problem.columns.extent;
+    Packing {
+        strategy: "fft",
+        kernel: problem.kernel_shape(),
+        groups: problem.groups(),
+        flipped: problem.conv.operation == Operation::Convolution,
+        tiles: [rows, columns, tiles.lanes, extents],
+        len: cut.packed_len(problem).unwrap_or(0),
+        scratch: 4 * cut.area() + cut.column_len(problem),
+    }
+}
+
+/// Packs the spectrum of every pair of channels, conjugated and scaled, where `place` says: its first element and the
+/// step to the next, in elements. The sums of the taps follow at `sums`.
+pub(super) fn pack<T: Element>(
+    tiles: &Tiles<T>,
+    kernel: View<'_, T>,
+    packed: &mut [T],
+    scratch: &mut [T],
+    place: impl Fn(usize, usize) -> [usize; 2],
+) {
+    let (kernel, area) = (tiles.problem.oriented(kernel), tiles.cut.area());
+    let (staging, scratch) = scratch.split_at_mut(2 * area);
+    let (work, column) = scratch.split_at_mut(2 * area);
+    let scale = T::from_f64(1.0 / tiles.cut.numbers() as f64);
+    let [outputs, inputs, ..] = kernel.dims();
+    let sums = packed.len() - outputs * inputs;
+    for output in 0..outputs {
+        for input in 0..inputs {
+            let sum = tiles.transform_kernel(&kernel, [output, input], staging, work, column);
+            packed[sums + output * inputs + input] = T::from_f64(sum);
+            let [first, step] = place(output, input);
+            let elements = area / tiles.lanes;
+            let to = &mut packed[first * 2 * tiles.lanes..][..((elements - 1) * step + 1) * 2 * tiles.lanes];
+            let deal = DealElements {
+                from: work.as_ptr(),
+                to: to.as_mut_ptr(),
+                step,
+                elements,
+                factors: [scale, -scale],
+                // SAFETY: `work` holds so many elements, and the slice of `packed` just cut so many that far apart.
+                _vouched: unsafe { Vouched::new() },
+            };
+            T::dispatch(tiles.problem.isa, deal);
+        }
+    }
+}
+
+impl<T: Element> Prepared<T> for PairsPlan<T> {
+    fn packing(&self) -> Packing {
+        packing(&self.tiles)
+    }
+
+    fn pack(&self, kernel: View<'_, T>, packed: &mut [T], scratch: &mut [T]) {
+        let elements = self.tiles.cut.area() / self.tiles.lanes;
+        pack(&self.tiles, kernel, packed, scratch, |output, _| [output * elements, 1]);
+    }
+
+    fn tasks(&self) -> usize {
+        let problem = &self.tiles.problem;
+        problem.batch() * problem.groups() * self.tiles.cut.tasks()
+    }
+
+    fn workspace(&self) -> usize {
+        self.tiles.cut.workspace(&self.tiles.problem)
+    }
+
+    fn run(&self, call: &Call<'_, T>, task: usize, mut workspace: &mut [u8]) {
+        let tiles = &self.tiles;
+        let (problem, area) = (&tiles.problem, tiles.cut.area());
+        let (task, pair) = (task / tiles.cut.tasks(), task % tiles.cut.tasks());
+        let (item, channel) = (task / problem.groups(), task % problem.groups());
+        let staging = take::<T>(&mut workspace, 2 * area);
+        let work = take::<T>(&mut workspace, 2 * area);
+        let column = take::<T>(&mut workspace, tiles.cut.column_len(problem));
+        let pair = tiles.pair(item, pair);
+        let source = tiles.source(call, channel, &pair, staging);
+        let [rows, columns] = [tiles.cut.rows.transform, tiles.cut.columns.transform];
+        // SAFETY: the source has so many rows and columns, powers of two; no cut is shorter than the sample.
+        let vouched = unsafe { Vouched::new() };
+        let before = T::dispatch(problem.isa, SampleMean { source, rows, columns, _vouched: vouched });
+        let sum = call.packed[call.packed.len() - problem.groups() + channel];
+        let after = [before[0] * sum + call.bias(channel), before[1] * sum + call.bias(channel)];
+        let target = tiles.target(call, channel, &pair);
+        let operands = Operands {
+            source,
+            target: target.unwrap_or(tiles.staged(staging)),
+            before,
+            after,
+            work: work.as_mut_ptr(),
+            column: column.as_mut_ptr(),
+            kernel: call.packed[channel * 2 * area..][..2 * area].as_ptr(),
+        };
+        // SAFETY: buffers of the sizes that the cut books and packs; the source lies in the input or in the staging, the
+        // target, in as many rows and columns as are kept, in the output or in the staging.
+        unsafe { tiles.transform(Stage::Convolve, operands) };
+        if target.is_none() {
+            tiles.write(call, channel, &pair, staging);
+        }
+    }
+}
