@@ -184,11 +184,6 @@ pub enum Declined {
         /// Which ones.
         serves: &'static str,
     },
-    /// The crate was built without the feature that holds it.
-    Feature {
-        /// Name of the cargo feature.
-        feature: &'static str,
-    },
 }
 
 impl fmt::Display for Declined {
@@ -199,7 +194,6 @@ impl fmt::Display for Declined {
                 write!(f, "it needs {needed} bytes of workspace, the limit is {limit}")
             }
             Declined::Problem { serves } => write!(f, "it serves only {serves}"),
-            Declined::Feature { feature } => write!(f, "the crate was built without the feature `{feature}`"),
         }
     }
 }

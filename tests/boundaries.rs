@@ -149,7 +149,6 @@ fn kernels_in_several_passes() {
 /// A low limit of workspace makes FFT tiles short; every length about several tiles is tried. Vendor libraries
 /// have returned wrong samples just behind each 4096.
 #[test]
-#[cfg(feature = "fft")]
 fn every_length_around_short_fft_tiles() {
     let mut random = Random(13);
     for taps in [2, 5, 17] {
@@ -161,7 +160,6 @@ fn every_length_around_short_fft_tiles() {
 }
 
 #[test]
-#[cfg(feature = "fft")]
 fn lengths_around_powers_of_two() {
     let mut random = Random(14);
     for power in [1024, 4096, 8192] {
@@ -175,7 +173,6 @@ fn lengths_around_powers_of_two() {
 }
 
 #[test]
-#[cfg(feature = "fft")]
 fn planes_around_fft_tiles() {
     let mut random = Random(15);
     for rows in [15, 16, 17, 31, 33, 50] {

@@ -115,7 +115,6 @@ fn names_that_are_not_known() {
 }
 
 #[test]
-#[cfg(feature = "fft")]
 fn a_forced_strategy_that_declines_says_why() {
     let got = error(Conv::d1(9, 3).strategy("fft").accuracy(Accuracy::Componentwise));
     assert_eq!(got, Error::Declined { strategy: "fft", reason: Declined::Accuracy });
@@ -130,14 +129,6 @@ fn a_forced_strategy_that_declines_says_why() {
     let explanation = plan.explain();
     let fft = explanation.candidates.iter().find(|candidate| candidate.strategy == "fft").unwrap();
     assert_eq!(fft.answer, Err(Declined::Accuracy));
-}
-
-#[test]
-#[cfg(not(feature = "fft"))]
-fn a_disabled_feature_is_named() {
-    let got = error(Conv::d1(9, 3).strategy("fft"));
-    assert_eq!(got, Error::Declined { strategy: "fft", reason: Declined::Feature { feature: "fft" } });
-    assert!(got.to_string().contains("`fft`"));
 }
 
 #[test]

@@ -40,7 +40,6 @@ fn componentwise_accuracy_keeps_non_finite_values_in_their_windows() {
 }
 
 #[test]
-#[cfg(feature = "fft")]
 fn explain_warns_of_the_spread_by_fft() {
     let plan = Conv::d1(20_000, 500).strategy("fft").plan::<f32>().unwrap();
     assert!(plan.explain().caution.is_some_and(|caution| caution.contains("NaN")));
@@ -107,7 +106,6 @@ fn nothing_in_gives_nothing_out() {
 
 /// A spike drowns its neighbours in an FFT, by the bound that the policy states; componentwise policy avoids it.
 #[test]
-#[cfg(feature = "fft")]
 fn a_spike_shows_the_difference_of_the_policies() {
     let mut x: Vec<f32> = (0..8192).map(|i| ((i * 37) % 32) as f32 - 16.0).collect();
     x[4000] = 1e8;

@@ -85,12 +85,16 @@ impl<T: Element> Levels<T> {
         Passes { levels: &self.levels, twiddles: &self.twiddles, last: self.last }
     }
 
-    /// How many levels to do depth-first, so that the blocks below them have at most `block` numbers.
+    /// How many levels to do depth-first, so that the blocks below them have at most `block` numbers, or as few as whole
+    /// squares of `lanes` vectors allow.
     pub(crate) fn depth(&self, len: usize, lanes: usize, block: usize) -> usize {
         if len <= block {
             return 0;
         }
-        self.levels.iter().position(|level| level.span * lanes <= block).map_or(0, |level| level + 1)
+        let is_whole = |level: &Level| level.span.is_multiple_of(lanes);
+        let enough = self.levels.iter().position(|level| level.span * lanes <= block && is_whole(level));
+        let most = self.levels.iter().rposition(is_whole);
+        enough.or(most).map_or(0, |level| level + 1)
     }
 }
 

@@ -46,7 +46,6 @@ pub fn assert_refusal_is_due(request: &Request, strategy: &str, error: &Error) {
         Error::KernelExceedsInput { .. } => request.output_shape().is_none(),
         Error::BorderOfEmptyAxis { .. } => request.input.contains(&0),
         Error::EmptyClamp { min, max } => min > max,
-        Error::Declined { reason: Declined::Feature { .. }, .. } => true,
         Error::Declined { strategy, reason: Declined::Problem { .. } } => !SERVE_ALL.contains(strategy),
         Error::Declined { strategy: "fft" | "winograd", reason: Declined::Workspace { needed, limit } } => {
             needed > limit && *limit == request.workspace_limit && is_far_or_tight(request)

@@ -18,9 +18,11 @@ pub struct Bounds {
     u: f64,
     /// Products in a sum.
     products: f64,
-    /// Levels of a transform of the whole padded input, rounded up to the next power of two: no tile has more.
+    /// Levels of a transform of the whole padded input, rounded up to the next power of two, or of the shortest there is:
+    /// no tile has more.
     levels: f64,
-    /// Sum over the channels of a group of |x| |h|, the largest over the output channels.
+    /// Sum over the channels of a group of |x| |h|, the largest over the output channels, where |x| is the norm of both
+    /// tiles of a pair.
     norms: f64,
     channels: f64,
     /// For `winograd`: what its transforms make of absolute values, for each output, and roundings on the way.
@@ -38,7 +40,8 @@ impl Bounds {
             Border::Constant(value) => value.abs(),
             _ => 0.0,
         });
-        let input_norm = (padded[0] * padded[1]).sqrt() * constant.fold(largest(&operands.input), f64::max);
+        let input_norm =
+            (2.0 * padded[0] * padded[1]).sqrt() * constant.fold(largest(&operands.input), f64::max);
         let norm = |values: &[T]| values.iter().map(|value| value.to_f64().powi(2)).sum::<f64>().sqrt();
         let taps = rows * columns;
         let kernel_norms = (0..outputs).map(|output| {
@@ -48,7 +51,7 @@ impl Bounds {
         Bounds {
             u: unit_roundoff::<T>(),
             products: (channels * taps) as f64,
-            levels: padded.iter().map(|size| (2.0 * size.max(8.0)).log2().ceil()).sum(),
+            levels: levels(padded, rows),
             norms: input_norm * kernel_norms.fold(0.0, f64::max),
             channels: channels as f64,
             tiles: (plan.strategy() == "winograd").then(|| winograd::bound(conv, plan, operands)),
@@ -67,15 +70,15 @@ impl Bounds {
         (4.0 + 2.0 * (self.products + 3.0).sqrt()) * self.u * exact.magnitude
     }
 
-    /// Three transforms of 6.7 u a level (Higham, theorem 24.2), products and sums over channels, by norms; then the
-    /// epilogue.
+    /// Three transforms of 6.7 u a level (Higham, theorem 24.2), products and sums over channels, the mean taken out and
+    /// given back, by norms; then the epilogue.
     pub fn proven_fft(&self, exact: &Exact) -> f64 {
-        (3.0 * 6.7 * self.levels + 4.0 + self.channels) * self.u * self.norms + 3.0 * self.u * exact.magnitude
+        (3.0 * 6.7 * self.levels + 6.0 + self.channels) * self.u * self.norms + 3.0 * self.u * exact.magnitude
     }
 
-    /// What transforms really lose, with a margin: u (levels + 1) by norms.
+    /// What transforms really lose, with a margin: u (levels + 3) by norms.
     pub fn fitted_fft(&self, exact: &Exact) -> f64 {
-        (self.levels + 1.0 + self.channels) * self.u * self.norms + 3.0 * self.u * exact.magnitude
+        (self.levels + 3.0 + self.channels) * self.u * self.norms + 3.0 * self.u * exact.magnitude
     }
 
     /// The bound of `winograd` for an output, with a factor that stands for its roundings.
@@ -103,11 +106,18 @@ impl Bounds {
     }
 }
 
-/// Rows and columns of the input that any window touches.
+/// Levels of transforms along both axes, of the next power of two. The shortest along rows alone, for kernels of one row,
+/// have 256 samples, the square of the longest vector; others have 16.
+fn levels([height, width]: [f64; 2], taps: usize) -> f64 {
+    let of = |size: f64, least: f64| (2.0 * size.max(least / 2.0)).log2().ceil();
+    of(height, 16.0) + of(width, if taps == 1 { 256.0 } else { 16.0 })
+}
+
+/// Rows and columns of the padded input that any window or tile reads.
 fn padded_size<T: Element>(conv: &Conv, plan: &Plan<T>) -> [f64; 2] {
     let (output, kernel) = (plan.output_shape(), plan.kernel_shape());
     [0, 1].map(|axis| {
         let reach = (output[axis + 2] - 1) * conv.stride[axis] + (kernel[axis + 2] - 1) * conv.dilation[axis];
-        (reach + 1) as f64
+        (reach + 1).max(plan.input_shape()[axis + 2]) as f64
     })
 }
