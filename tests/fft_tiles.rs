@@ -12,7 +12,7 @@ fn pairs<T: Element>(conv: Conv, isa: InstructionSet) -> Option<(Conv, [usize; 2
     let conv = conv.strategy("fft").instruction_set(isa.name());
     let [rows, columns, lanes, _] = convolve::inspect::tiles(&conv.plan::<T>().ok()?);
     let is_pairs = lanes == isa.lanes(T::TYPE) && rows.is_power_of_two() && columns.is_power_of_two();
-    (is_pairs).then_some((conv, [rows, columns]))
+    is_pairs.then_some((conv, [rows, columns]))
 }
 
 /// Whole numbers come out exactly after rounding.

@@ -20,13 +20,13 @@ struct Dialect {
     isa: &'static str,
     /// Name of its widest registers.
     register: &'static str,
-    /// Beginning of the multiply instructions of a tile, fused or not.
+    /// Beginning of the multiply instructions of a tile, fused (multiply-adds and multiply-subtracts alike) or not.
     multiply: &'static str,
 }
 
 const DIALECTS: [Dialect; 3] = [
-    Dialect { isa: "avx512", register: "%zmm", multiply: "vfmadd" },
-    Dialect { isa: "avx2", register: "%ymm", multiply: "vfmadd" },
+    Dialect { isa: "avx512", register: "%zmm", multiply: "vf" },
+    Dialect { isa: "avx2", register: "%ymm", multiply: "vf" },
     Dialect { isa: "portable", register: "%xmm", multiply: "mulp" },
 ];
 
