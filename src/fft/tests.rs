@@ -125,61 +125,70 @@ impl<T: Element> Way<T> {
     /// Convolves two tiles, at once and by its parts, and compares them with rustfft.
     fn check(&self) {
         let area = self.rows * self.columns;
-        let lanes = self.isa.lanes(T::TYPE);
-        let is_of_columns = self.in_cache.is_none() && !self.along_rows;
-        let size = if is_of_columns { self.rows } else { area };
         let x = numbers::<T>(2 * area, 1);
         let mut h = numbers::<T>(area, 2);
-        if is_of_columns {
+        if self.is_of_columns() {
             h = (0..area).map(|i| h[i / self.columns]).collect();
         }
-        let [mut y, mut sums, mut work, mut kernel] = [(); 4].map(|()| vec![T::default(); 2 * area]);
-        h.resize(2 * area, T::default());
-        self.run(Stage::Forward, &h, &mut y, &mut kernel, &work);
-        let scale = T::from_f64(1.0 / size as f64);
-        for (i, value) in kernel.iter_mut().enumerate() {
-            *value = if i / lanes % 2 == 0 { *value * scale } else { -*value * scale };
-        }
-        self.run(Stage::Convolve, &x, &mut y, &mut work, &kernel);
-        let mut by_parts = vec![T::default(); 2 * area];
+        let kernel = self.kernel(&h);
+        let [mut at_once, mut by_parts, mut work] = [(); 3].map(|()| vec![T::default(); 2 * area]);
+        self.run(Stage::Convolve, &x, &mut at_once, &mut work, &kernel);
+        self.compare(&x, &h, &at_once);
         self.run(Stage::Forward, &x, &mut by_parts, &mut work, &kernel);
-        let unit = 2 * lanes;
-        let factors = work.chunks_exact(unit).zip(kernel.chunks_exact(unit));
-        for (sum, (x, h)) in sums.chunks_exact_mut(unit).zip(factors) {
+        let lanes = self.isa.lanes(T::TYPE);
+        for (x, h) in work.chunks_exact_mut(2 * lanes).zip(kernel.chunks_exact(2 * lanes)) {
             for lane in 0..lanes {
-                sum[lane] = x[lane] * h[lane] - x[lanes + lane] * h[lanes + lane];
-                sum[lanes + lane] = x[lane] * h[lanes + lane] + x[lanes + lane] * h[lane];
+                let (x_re, x_im, h_re, h_im) = (x[lane], x[lanes + lane], h[lane], h[lanes + lane]);
+                x[lane] = x_re * h_re - x_im * h_im;
+                x[lanes + lane] = x_re * h_im + x_im * h_re;
             }
         }
-        self.run(Stage::Back, &x, &mut by_parts, &mut sums, &kernel);
-        for part in 0..2 {
-            let x = &x[part * area..][..area];
-            let expected = if is_of_columns {
-                columns_alone(x, &h[..area], self.columns)
-            } else {
-                correlation(x, &h[..area], self.columns)
+        self.run(Stage::Back, &x, &mut by_parts, &mut work, &kernel);
+        self.compare(&x, &h, &by_parts);
+    }
+
+    /// The conjugated and scaled spectrum of `h`.
+    fn kernel(&self, h: &[T]) -> Vec<T> {
+        let [mut y, mut kernel] = [(); 2].map(|()| vec![T::default(); 2 * h.len()]);
+        let both = [h, &vec![T::default(); h.len()]].concat();
+        self.run(Stage::Forward, &both, &mut y, &mut kernel, &both);
+        let scale = T::from_f64(1.0 / self.numbers() as f64);
+        for (i, value) in kernel.iter_mut().enumerate() {
+            let is_real = (i / self.isa.lanes(T::TYPE)).is_multiple_of(2);
+            *value = if is_real { *value * scale } else { -*value * scale };
+        }
+        kernel
+    }
+
+    /// Both parts of `y` with what rustfft makes of those of `x`.
+    fn compare(&self, x: &[T], h: &[T], y: &[T]) {
+        for (part, constant) in [3.0, -2.0].into_iter().enumerate() {
+            let [x, y] = [x, y].map(|values| &values[part * h.len()..][..h.len()]);
+            let expected = match self.is_of_columns() {
+                true => columns_alone(x, h, self.columns),
+                false => correlation(x, h, self.columns),
             };
-            let constant = [3.0, -2.0][part];
-            for got in [&y, &by_parts] {
-                for (i, (got, expected)) in got[part * area..].iter().zip(&expected).enumerate() {
-                    let distance = (got.to_f64() - expected - constant).abs();
-                    assert!(
-                        distance <= self.bound(size),
-                        "{} {:?} {part} {i}: {distance}",
-                        self.isa,
-                        self.size()
-                    );
-                }
+            for (i, (got, expected)) in y.iter().zip(&expected).enumerate() {
+                let distance = (got.to_f64() - expected - constant).abs();
+                let place = || format!("{} {}x{} {part} {i}", self.isa, self.rows, self.columns);
+                assert!(distance <= self.bound(), "{}: {distance}", place());
             }
         }
     }
 
-    fn size(&self) -> [usize; 2] {
-        [self.rows, self.columns]
+    /// Whether columns are transformed by themselves.
+    fn is_of_columns(&self) -> bool {
+        self.in_cache.is_none() && !self.along_rows
+    }
+
+    /// Numbers in a transform.
+    fn numbers(&self) -> usize {
+        if self.is_of_columns() { self.rows } else { self.rows * self.columns }
     }
 
     /// The fitted bound of `docs/accuracy.md`, for both parts, and as much again for the oracle's own error in `f64`.
-    fn bound(&self, size: usize) -> f64 {
+    fn bound(&self) -> f64 {
+        let size = self.numbers();
         let u = if T::TYPE == crate::ElementType::F32 { f64::from(f32::EPSILON) } else { f64::EPSILON } / 2.0;
         let norms = 2f64.sqrt() * size as f64 * 4.0 * 4.0;
         2.0 * ((size as f64).log2() + 2.0) * u * norms
