@@ -4,7 +4,7 @@
 use super::super::{Packing, Prepared};
 use super::cut::Cut;
 use super::pairs;
-use super::tiles::{Operands, Tiles};
+use super::tiles::{Beyond, Operands, Tiles};
 use crate::call::Call;
 use crate::cost::Machine;
 use crate::element::Element;
@@ -117,7 +117,8 @@ impl<T: Element> ChannelsPlan<T> {
     fn forward(&self, call: &Call<'_, T>, task: &mut Task<'_, T>, pair: usize, input: usize) {
         let (tiles, inputs) = (&self.tiles, self.tiles.problem.group_in);
         let place = tiles.pair(task.item, task.first + pair);
-        let source = tiles.source(call, task.group * inputs + input, &place, task.staging);
+        let channel = task.group * inputs + input;
+        let source = tiles.source(call, channel, &place, task.staging, Beyond::Zero);
         let target = tiles.staged(task.staging);
         let operands = Operands { source, target, ..Self::operands(task.work, task.column) };
         // SAFETY: as in `pairs`; nothing is multiplied, and the target is not written.

@@ -5,7 +5,7 @@
 
 use super::super::{Packing, Prepared};
 use super::cut::Cut;
-use super::tiles::{Operands, Tiles};
+use super::tiles::{Beyond, Operands, Tiles};
 use crate::call::Call;
 use crate::conv::Operation;
 use crate::cost::Machine;
@@ -112,7 +112,7 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
         let work = take::<T>(&mut workspace, 2 * area);
         let column = take::<T>(&mut workspace, tiles.cut.column_len(problem));
         let pair = tiles.pair(item, pair);
-        let source = tiles.source(call, channel, &pair, staging);
+        let source = tiles.source(call, channel, &pair, staging, Beyond::Mean);
         let [rows, columns] = [tiles.cut.rows.transform, tiles.cut.columns.transform];
         // SAFETY: the source has so many rows and columns, powers of two; no cut is shorter than the sample.
         let vouched = unsafe { Vouched::new() };

@@ -47,6 +47,25 @@ pub(super) struct TilePair {
     tiles: [Option<Tile>; 2],
 }
 
+/// What a staged tile has beyond the windows of its outputs.
+#[derive(Clone, Copy)]
+pub(super) enum Beyond {
+    Zero,
+    Mean,
+}
+
+/// The mean of some of the first `columns` values of each row.
+fn sampled_mean<T: Element>(rows: &[T], width: usize, columns: usize) -> T {
+    let [mut sum, mut count] = [0.0; 2];
+    for row in rows.chunks_exact(width).step_by((rows.len() / width / 8).max(1)) {
+        for value in row[..columns].iter().step_by((columns / 16).max(1)) {
+            sum += value.to_f64();
+            count += 1.0;
+        }
+    }
+    T::from_f64(sum / count)
+}
+
 /// What a transform works on.
 pub(super) struct Operands<T> {
     pub(super) source: Pair<*const T>,
@@ -100,13 +119,14 @@ impl<T: Element> Tiles<T> {
     }
 
     /// The inputs under a pair of tiles: in place where they all lie inside, else read into `staging`, which has room for
-    /// both.
+    /// both. What lies beyond the windows of a tile there is zero, or as the tile is about, if its mean is to be removed.
     pub(super) fn source(
         &self,
         call: &Call<'_, T>,
         channel: usize,
         pair: &TilePair,
         staging: &mut [T],
+        beyond: Beyond,
     ) -> Pair<*const T> {
         let at = |tile: Tile| {
             let place = [self.problem.rows.start(tile.first[0]), self.problem.columns.start(tile.first[1])];
@@ -117,7 +137,10 @@ impl<T: Element> Tiles<T> {
         }
         for (tile, staging) in pair.tiles.iter().zip(staging.chunks_exact_mut(self.cut.area())) {
             match tile {
-                Some(tile) => self.read(call, pair.item, channel, tile, staging),
+                Some(tile) => {
+                    let used = self.read(call, pair.item, channel, tile, staging);
+                    self.fill(staging, used, beyond);
+                }
                 None => staging.fill(T::default()),
             }
         }
@@ -132,21 +155,40 @@ impl<T: Element> Tiles<T> {
         inside && ends[1] <= self.problem.columns.input as isize && call.input_strides[3] == 1
     }
 
-    /// Reads the inputs under a tile through the window; zeros beyond them.
-    fn read(&self, call: &Call<'_, T>, item: usize, channel: usize, tile: &Tile, staging: &mut [T]) {
+    /// Reads the inputs under a tile through the window. Returns how many rows and columns they are.
+    fn read(
+        &self,
+        call: &Call<'_, T>,
+        item: usize,
+        channel: usize,
+        tile: &Tile,
+        staging: &mut [T],
+    ) -> [usize; 2] {
         let problem = &self.problem;
         let under = |outputs: usize, stride: usize, extent: usize| (outputs - 1) * stride + extent;
         let rows = under(tile.outputs[0], problem.rows.stride, problem.rows.extent);
         let columns = under(tile.outputs[1], problem.columns.stride, problem.columns.extent);
         let plane = call.plane(problem, item, channel, &self.extensions);
         let (y, x) = (problem.rows.start(tile.first[0]), problem.columns.start(tile.first[1]));
-        let (used, unused) = staging.split_at_mut(rows * self.cut.columns.transform);
-        for (row, y) in used.chunks_exact_mut(self.cut.columns.transform).zip(y..) {
-            let (inside, rest) = row.split_at_mut(columns);
-            plane.read(y, x, 1, inside);
-            rest.fill(T::default());
+        for (row, y) in staging.chunks_exact_mut(self.cut.columns.transform).take(rows).zip(y..) {
+            plane.read(y, x, 1, &mut row[..columns]);
         }
-        unused.fill(T::default());
+        [rows, columns]
+    }
+
+    /// Fills a tile beyond the rows and columns that are used.
+    fn fill(&self, staging: &mut [T], [rows, columns]: [usize; 2], beyond: Beyond) {
+        let width = self.cut.columns.transform;
+        if [rows, columns] == [self.cut.rows.transform, width] {
+            return;
+        }
+        let value = match beyond {
+            Beyond::Zero => T::default(),
+            Beyond::Mean => sampled_mean(&staging[..rows * width], width, columns),
+        };
+        let (used, unused) = staging.split_at_mut(rows * width);
+        used.chunks_exact_mut(width).for_each(|row| row[columns..].fill(value));
+        unused.fill(value);
     }
 
     /// Both parts in `staging`.
