@@ -5,15 +5,16 @@ use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 use crate::microkernel::Vouched;
 
-/// Vectors that are looked at, in each of the two arrays.
-pub(crate) const SAMPLE: usize = 8;
+/// Values that are looked at in each of the two arrays, as a power of two, or as many as the square root of all. Of fewer, one
+/// large value would make a mean that is worse than none.
+const SAMPLE: u32 = 7;
 
 /// A value near the mean of both parts of `source`. Any value would be right: it is taken from the inputs and given back
 /// to the results, and the closer it is to the mean, the less is lost to rounding between.
 ///
 /// # Safety
 /// Whoever makes it vouches that both parts of `source` are readable for `rows` x `columns` values, that `rows` and
-/// `columns` are powers of two, and that there are at least [`SAMPLE`] whole vectors in the rows together.
+/// `columns` are powers of two, `columns` not less than the lanes.
 pub(crate) struct SampleMean<T> {
     pub(crate) source: Pair<*const T>,
     pub(crate) rows: usize,
@@ -28,10 +29,13 @@ impl<T: Element> Microkernel<T> for SampleMean<T> {
     fn run<I: Lanes<T>>(self, isa: I) -> Both<T> {
         let vectors = self.columns / I::LANES;
         let (mask, shift) = (vectors - 1, vectors.trailing_zeros());
-        let apart = (self.rows << shift) / SAMPLE;
-        let scale = T::from_f64(1.0 / (SAMPLE * I::LANES) as f64);
+        let all = self.rows << shift;
+        let values = 1 << SAMPLE.max((all * I::LANES).ilog2().div_ceil(2));
+        let count = (values / I::LANES).clamp(1, all);
+        let apart = all / count;
+        let scale = T::from_f64(1.0 / (count * I::LANES) as f64);
         let mut sums = [isa.splat(T::default()); 2];
-        for i in 0..SAMPLE {
+        for i in 0..count {
             // Along diagonals, so that rows and columns are met alike.
             let row = (i * apart) >> shift;
             let vector = (i * apart + row) & mask;

@@ -114,7 +114,7 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
         let pair = tiles.pair(item, pair);
         let source = tiles.source(call, channel, &pair, staging, Beyond::Mean);
         let [rows, columns] = [tiles.cut.rows.transform, tiles.cut.columns.transform];
-        // SAFETY: the source has so many rows and columns, powers of two; no cut is shorter than the sample.
+        // SAFETY: the source has so many rows and columns, powers of two, none of them less than a vector.
         let vouched = unsafe { Vouched::new() };
         let before = T::dispatch(problem.isa, SampleMean { source, rows, columns, _vouched: vouched });
         let sum = call.packed[call.packed.len() - problem.groups() + channel];
