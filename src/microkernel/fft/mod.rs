@@ -40,6 +40,13 @@ pub(crate) struct Pair<P> {
     pub(crate) row_step: isize,
 }
 
+impl<T> Pair<*mut T> {
+    /// The same, to be read.
+    pub(crate) fn readable(self) -> Pair<*const T> {
+        Pair { re: self.re, im: self.im, row_step: self.row_step }
+    }
+}
+
 /// Values, of the pair's two arrays.
 pub(crate) type Both<T> = [T; 2];
 

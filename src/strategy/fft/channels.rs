@@ -10,8 +10,8 @@ use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::Error;
 use crate::microkernel::Vouched;
+use crate::microkernel::fft::Stage;
 use crate::microkernel::fft::spectrum_tile::{DealElements, SpectrumTile, tile};
-use crate::microkernel::fft::{Pair, Stage};
 use crate::problem::Problem;
 use crate::view::View;
 use crate::workspace::take;
@@ -118,9 +118,8 @@ impl<T: Element> ChannelsPlan<T> {
         let (tiles, inputs) = (&self.tiles, self.tiles.problem.group_in);
         let place = tiles.pair(task.item, task.first + pair);
         let channel = task.group * inputs + input;
-        let source = tiles.source(call, channel, &place, task.staging, Beyond::Zero);
-        let target = tiles.staged(task.staging);
-        let operands = Operands { source, target, ..Self::operands(task.work, task.column) };
+        let (source, _) = tiles.source(call, channel, &place, task.staging, Beyond::Zero);
+        let operands = Operands { source, ..Operands::inside(task.work, task.column) };
         // SAFETY: as in `pairs`; nothing is multiplied, and the target is not written.
         unsafe { tiles.transform(Stage::Forward, operands) };
         let block = pair / self.tile * self.tile;
@@ -173,25 +172,12 @@ impl<T: Element> ChannelsPlan<T> {
         let operands = Operands {
             target: target.unwrap_or(staged),
             after: [call.bias(channel); 2],
-            ..Self::operands(sums, task.column)
+            ..Operands::inside(sums, task.column)
         };
         // SAFETY: as in `pairs`; nothing is multiplied, and the source is not read.
         unsafe { tiles.transform(Stage::Back, operands) };
         if target.is_none() {
             tiles.write(call, channel, &place, task.staging);
-        }
-    }
-
-    /// Operands of one direction, without source and target.
-    fn operands(work: &mut [T], column: &mut [T]) -> Operands<T> {
-        Operands {
-            source: Pair { re: core::ptr::null(), im: core::ptr::null(), row_step: 0 },
-            target: Pair { re: core::ptr::null_mut(), im: core::ptr::null_mut(), row_step: 0 },
-            before: [T::default(); 2],
-            after: [T::default(); 2],
-            work: work.as_mut_ptr(),
-            column: column.as_mut_ptr(),
-            kernel: work.as_ptr(),
         }
     }
 }

@@ -112,7 +112,7 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
         let work = take::<T>(&mut workspace, 2 * area);
         let column = take::<T>(&mut workspace, tiles.cut.column_len(problem));
         let pair = tiles.pair(item, pair);
-        let source = tiles.source(call, channel, &pair, staging, Beyond::Mean);
+        let (source, staged) = tiles.source(call, channel, &pair, staging, Beyond::Mean);
         let [rows, columns] = [tiles.cut.rows.transform, tiles.cut.columns.transform];
         // SAFETY: the source has so many rows and columns, powers of two, none of them less than a vector.
         let vouched = unsafe { Vouched::new() };
@@ -122,12 +122,11 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
         let target = tiles.target(call, channel, &pair);
         let operands = Operands {
             source,
-            target: target.unwrap_or(tiles.staged(staging)),
+            target: target.unwrap_or(staged),
             before,
             after,
-            work: work.as_mut_ptr(),
-            column: column.as_mut_ptr(),
             kernel: call.packed[channel * 2 * area..][..2 * area].as_ptr(),
+            ..Operands::inside(work, column)
         };
         // SAFETY: buffers of the sizes that the cut books and packs; the source lies in the input or in the staging, the
         // target, in as many rows and columns as are kept, in the output or in the staging.

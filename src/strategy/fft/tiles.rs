@@ -77,6 +77,21 @@ pub(super) struct Operands<T> {
     pub(super) kernel: *const T,
 }
 
+impl<T: Element> Operands<T> {
+    /// Buffers alone: for one direction, source or target are still to be set, and nothing is multiplied.
+    pub(super) fn inside(work: &mut [T], column: &mut [T]) -> Self {
+        Operands {
+            source: Pair { re: core::ptr::null(), im: core::ptr::null(), row_step: 0 },
+            target: Pair { re: core::ptr::null_mut(), im: core::ptr::null_mut(), row_step: 0 },
+            before: [T::default(); 2],
+            after: [T::default(); 2],
+            work: work.as_mut_ptr(),
+            column: column.as_mut_ptr(),
+            kernel: core::ptr::null(),
+        }
+    }
+}
+
 impl<T: Element> Tiles<T> {
     pub(super) fn new(problem: &Problem, machine: &Machine, cut: Cut) -> Result<Self, Error> {
         // The tables of samples are about as large as the tile; there is no other way to hear that they cannot be had.
@@ -120,6 +135,7 @@ impl<T: Element> Tiles<T> {
 
     /// The inputs under a pair of tiles: in place where they all lie inside, else read into `staging`, which has room for
     /// both. What lies beyond the windows of a tile there is zero, or as the tile is about, if its mean is to be removed.
+    /// Returns both parts of `staging` too, for results.
     pub(super) fn source(
         &self,
         call: &Call<'_, T>,
@@ -127,13 +143,13 @@ impl<T: Element> Tiles<T> {
         pair: &TilePair,
         staging: &mut [T],
         beyond: Beyond,
-    ) -> Pair<*const T> {
+    ) -> (Pair<*const T>, Pair<*mut T>) {
         let at = |tile: Tile| {
             let place = [self.problem.rows.start(tile.first[0]), self.problem.columns.start(tile.first[1])];
             self.is_inside(call, place).then(|| call.input_at(pair.item, channel, place))
         };
         if let [Some(Some(re)), Some(Some(im))] = pair.tiles.map(|tile| tile.map(at)) {
-            return Pair { re, im, row_step: call.input_strides[2] };
+            return (Pair { re, im, row_step: call.input_strides[2] }, self.staged(staging));
         }
         for (tile, staging) in pair.tiles.iter().zip(staging.chunks_exact_mut(self.cut.area())) {
             match tile {
@@ -145,7 +161,7 @@ impl<T: Element> Tiles<T> {
             }
         }
         let staged = self.staged(staging);
-        Pair { re: staged.re, im: staged.im, row_step: staged.row_step }
+        (staged.readable(), staged)
     }
 
     /// Whether all that a tile reads from `place` on lies inside the input, in rows whose columns are neighbours.
@@ -313,17 +329,8 @@ impl<T: Element> Tiles<T> {
                 staging[at..at + copies].fill(value);
             }
         }
-        let (re, row_step) = (staging.as_ptr(), width as isize);
-        let source = Pair { re, im: re.wrapping_add(self.cut.area()), row_step };
-        let operands = Operands {
-            source,
-            target: self.staged(staging),
-            before: [T::default(); 2],
-            after: [T::default(); 2],
-            work: work.as_mut_ptr(),
-            column: column.as_mut_ptr(),
-            kernel: work.as_ptr(),
-        };
+        let source = self.staged(staging).readable();
+        let operands = Operands { source, ..Operands::inside(work, column) };
         // SAFETY: staging, work and column have the sizes of the cut, which `packing` states; nothing is multiplied.
         unsafe { self.transform(Stage::Forward, operands) };
         sum
