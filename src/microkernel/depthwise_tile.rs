@@ -23,11 +23,15 @@ use core::ops::Range;
 use super::finish::Finish;
 use super::{HotLoop, Vouched};
 use crate::element::Element;
-use crate::isa::{Lanes, Microkernel};
+use crate::isa::{InstructionSet, Lanes};
+use general::GeneralTile;
+use long::LongTile;
+use shared::{DealtTile, SharedTile};
 
-/// The block once for each number: the compiler would not unroll a loop of this size.
+/// The block once for each number, as a constant. The compiler would not unroll loops of this size; and what stands in
+/// the block behind an `if const` that does not hold is gone before it is optimised, which most of it is.
 macro_rules! each {
-    ($name:ident in [$($number:literal)*] $block:block) => { $({ let $name: usize = $number; $block })* };
+    ($name:ident in [$($number:literal)*] $block:block) => { $({ const $name: usize = $number; $block })* };
 }
 use each;
 
@@ -51,7 +55,6 @@ fn pixels_of_next(rest: usize, most: usize) -> usize {
         8.. if most >= 8 => 8,
         7.. if most >= 7 => 7,
         4.. if most >= 4 => 4,
-        2.. if most >= 2 => 2,
         _ => 1,
     }
 }
@@ -61,9 +64,12 @@ const GENERAL_PIXELS: usize = 8;
 
 /// Of the widest tiles: a row of taps that stay in registers, and a column of others.
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
-    let tile = |multiply_adds| HotLoop { microkernel: "DepthwiseTile", multiply_adds };
-    let shared = [3, 5, 7].map(|taps| tile(taps * max_pixels(taps, 1, registers)));
-    [shared.as_slice(), &[tile(max_pixels(0, 1, registers))]].concat()
+    let shared = [3, 5, 7].map(|taps| HotLoop {
+        microkernel: "SharedTile",
+        multiply_adds: taps * max_pixels(taps, 1, registers),
+    });
+    let long = HotLoop { microkernel: "LongTile", multiply_adds: max_pixels(0, 1, registers) };
+    [shared.as_slice(), &[long]].concat()
 }
 
 /// Input rows under successive tap rows, a step apart.
@@ -100,6 +106,7 @@ pub(crate) struct Deal {
 /// * `bias`, if any, has `channels` readable values;
 /// * `inputs` is one where a vector has no deal, and then the vector is whole;
 /// * `count <= lanes` for each deal, and its pattern has `lanes` numbers below `lanes` among the patterns.
+#[derive(Clone)]
 pub(crate) struct DepthwiseTile<'a, T> {
     pub(crate) rows: usize,
     /// The input rows under the first row of outputs, and from those to the next.
@@ -144,48 +151,61 @@ struct Inputs<I: Lanes<T>, T> {
     pattern: Option<I::Pattern>,
 }
 
-impl<T: Element> Microkernel<T> for DepthwiseTile<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<I: Lanes<T>>(mut self, isa: I) {
-        for _ in 0..self.rows {
-            // SAFETY: the maker of `self` vouches for every row.
-            unsafe { self.row(isa) };
-            for span in &mut self.spans {
-                span.first = span.first.wrapping_offset(self.row_step);
+impl<T: Element> DepthwiseTile<'_, T> {
+    /// Runs the loops that serve the taps best. They are micro-kernels of their own, as one that holds them all takes the
+    /// compiler minutes.
+    pub(crate) fn dispatch(self, isa: InstructionSet) {
+        // One lane gains nothing from loads that are shared.
+        let taps = if isa.lanes(T::TYPE) == 1 { 0 } else { self.taps };
+        match (taps, self.stride, self.dilation) {
+            (3, 1, 1) => self.dispatch_shared::<3, 1>(isa),
+            (5, 1, 1) => self.dispatch_shared::<5, 1>(isa),
+            (7, 1, 1) => self.dispatch_shared::<7, 1>(isa),
+            (3, 2, 1) => self.dispatch_shared::<3, 2>(isa),
+            (5, 2, 1) => self.dispatch_shared::<5, 2>(isa),
+            (4.., 1, 1) => {
+                self.dispatch_rest(isa);
+                T::dispatch(isa, LongTile(self));
             }
-            self.output = self.output.wrapping_offset(self.output_row_step);
+            _ => {
+                let columns = 0..self.width;
+                T::dispatch(isa, GeneralTile { tile: self, columns });
+            }
         }
     }
-}
 
-impl<T: Element> DepthwiseTile<'_, T> {
-    /// The outputs of a row, that of `spans` and `output`.
-    ///
-    /// # Safety
-    /// See [`DepthwiseTile`].
-    #[inline(always)]
-    unsafe fn row<I: Lanes<T>>(&self, isa: I) {
-        // SAFETY: vouched for by the caller.
-        unsafe {
-            let done = match (self.taps, self.stride, self.dilation) {
-                // One lane gains nothing from loads that are shared.
-                _ if I::LANES == 1 => 0..0,
-                (3, 1, 1) => self.shared_row::<I, 3, 1>(isa),
-                (5, 1, 1) => self.shared_row::<I, 5, 1>(isa),
-                (7, 1, 1) => self.shared_row::<I, 7, 1>(isa),
-                (3, 2, 1) => self.shared_row::<I, 3, 2>(isa),
-                (5, 2, 1) => self.shared_row::<I, 5, 2>(isa),
-                (2.., 1, 1) => self.long_row::<I>(isa),
-                _ => 0..0,
-            };
-            for rest in [0..done.start, done.end..self.width] {
-                if !rest.is_empty() {
-                    self.general_row(isa, rest);
-                }
+    fn dispatch_shared<const TAPS: usize, const STRIDE: usize>(self, isa: InstructionSet) {
+        self.dispatch_rest(isa);
+        if !self.deals.is_empty() {
+            T::dispatch(isa, DealtTile::<T, TAPS, STRIDE>(self.clone()));
+        }
+        if self.channels.div_ceil(isa.lanes(T::TYPE)) > self.deals.len() {
+            T::dispatch(isa, SharedTile::<T, TAPS, STRIDE>(self));
+        }
+    }
+
+    /// The pixels whose windows have no column inside.
+    fn dispatch_rest(&self, isa: InstructionSet) {
+        let reach = ((self.taps - 1) * self.dilation) as isize;
+        let last = (self.width.max(1) - 1) * self.stride;
+        if self.inside.start <= reach && (last as isize) < self.inside.end {
+            return;
+        }
+        let [touched, _] = self.touched_and_inner(self.stride);
+        for columns in [0..touched.start, touched.end..self.width] {
+            if !columns.is_empty() {
+                T::dispatch(isa, GeneralTile { tile: self.clone(), columns });
             }
         }
+    }
+
+    /// Goes on to the next row.
+    #[inline(always)]
+    fn advance(&mut self) {
+        for span in &mut self.spans {
+            span.first = span.first.wrapping_offset(self.row_step);
+        }
+        self.output = self.output.wrapping_offset(self.output_row_step);
     }
 
     /// The pixels whose windows have a column inside, and those that have no column outside. `stride` is that of the row:

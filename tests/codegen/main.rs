@@ -93,7 +93,9 @@ fn hot_loops_are_tight() {
             for element in ["f32", "f64"] {
                 let is_meant = |function: &&Function| {
                     function.name.contains(&format!("isa::{}::", dialect.isa))
-                        && function.name.contains(&format!("::{}<{element}>", hot.microkernel))
+                        && [">", ","].iter().any(|end| {
+                            function.name.contains(&format!("::{}<{element}{end}", hot.microkernel))
+                        })
                 };
                 let meant: Vec<Function> = functions.iter().filter(is_meant).cloned().collect();
                 checked += 1;

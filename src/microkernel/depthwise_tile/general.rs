@@ -4,7 +4,26 @@ use core::ops::Range;
 
 use super::{DepthwiseTile, GENERAL_PIXELS};
 use crate::element::Element;
-use crate::isa::Lanes;
+use crate::isa::{Lanes, Microkernel};
+
+/// Some columns of a [`DepthwiseTile`].
+pub(super) struct GeneralTile<'a, T> {
+    pub(super) tile: DepthwiseTile<'a, T>,
+    pub(super) columns: Range<usize>,
+}
+
+impl<T: Element> Microkernel<T> for GeneralTile<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(mut self, isa: I) {
+        for _ in 0..self.tile.rows {
+            // SAFETY: the maker of the tile vouches for every row.
+            unsafe { self.tile.general_row(isa, self.columns.clone()) };
+            self.tile.advance();
+        }
+    }
+}
 
 impl<T: Element> DepthwiseTile<'_, T> {
     /// The pixels `row`, for any taps.
@@ -12,7 +31,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
     /// # Safety
     /// See [`DepthwiseTile`]; they are pixels of the row.
     #[inline(always)]
-    pub(super) unsafe fn general_row<I: Lanes<T>>(&self, isa: I, row: Range<usize>) {
+    unsafe fn general_row<I: Lanes<T>>(&self, isa: I, row: Range<usize>) {
         let [_, inner] = self.touched_and_inner(self.stride);
         let mut x = row.start;
         while x < row.end {

@@ -7,49 +7,79 @@ use core::ops::Range;
 
 use super::{DepthwiseTile, Inputs, each, max_pixels, pixels_of_next};
 use crate::element::Element;
-use crate::isa::Lanes;
+use crate::isa::{Lanes, Microkernel};
+
+/// A [`DepthwiseTile`] whose stride and dilation are one: the pixels whose windows have a column inside.
+pub(super) struct LongTile<'a, T>(pub(super) DepthwiseTile<'a, T>);
+
+impl<T: Element> Microkernel<T> for LongTile<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(mut self, isa: I) {
+        // Where it is not meant for, it need not be compiled.
+        if const { I::LANES > 1 } {
+            for _ in 0..self.0.rows {
+                // SAFETY: the maker of the tile vouches for every row.
+                unsafe { self.0.long_row(isa) };
+                self.0.advance();
+            }
+        }
+    }
+}
 
 impl<T: Element> DepthwiseTile<'_, T> {
-    /// The pixels whose windows have a column inside. Returns them.
-    ///
     /// # Safety
     /// See [`DepthwiseTile`]; stride and dilation are one.
     #[inline(always)]
-    pub(super) unsafe fn long_row<I: Lanes<T>>(&self, isa: I) -> Range<usize> {
+    unsafe fn long_row<I: Lanes<T>>(&self, isa: I) {
         let [touched, _] = self.touched_and_inner(1);
         let whole = self.whole_vectors::<I>();
         let most = const { max_pixels(0, 1, I::REGISTERS) };
         let mut x = touched.start;
-        while x < touched.end {
+        while x < touched.end && whole > 0 {
             let pixels = pixels_of_next(touched.end - x, most.min(self.taps));
             // SAFETY: pixels of the row, and vectors of the channels.
             unsafe {
                 match pixels {
-                    14 if most >= 14 => self.long_vectors::<I, 14>(isa, x, whole),
-                    8 => self.long_vectors::<I, 8>(isa, x, whole),
-                    7 => self.long_vectors::<I, 7>(isa, x, whole),
-                    4 => self.long_vectors::<I, 4>(isa, x, whole),
-                    2 => self.long_vectors::<I, 2>(isa, x, whole),
-                    _ => self.long_vectors::<I, 1>(isa, x, whole),
+                    14 if const { max_pixels(0, 1, I::REGISTERS) >= 14 } => {
+                        self.long_vectors::<I, 14, false>(isa, x, 0..whole)
+                    }
+                    8 => self.long_vectors::<I, 8, false>(isa, x, 0..whole),
+                    7 => self.long_vectors::<I, 7, false>(isa, x, 0..whole),
+                    4 => self.long_vectors::<I, 4, false>(isa, x, 0..whole),
+                    _ => self.long_vectors::<I, 1, false>(isa, x, 0..whole),
                 }
             }
             x += pixels;
         }
-        touched
+        let dealt = whole..self.channels.div_ceil(I::LANES);
+        let mut x = touched.start;
+        while x < touched.end && !dealt.is_empty() {
+            let pixels = if self.taps.min(touched.end - x) >= 7 { 7 } else { 1 };
+            // SAFETY: pixels of the row, and vectors of the channels.
+            unsafe {
+                match pixels {
+                    7 => self.long_vectors::<I, 7, true>(isa, x, dealt.clone()),
+                    _ => self.long_vectors::<I, 1, true>(isa, x, dealt.clone()),
+                }
+            }
+            x += pixels;
+        }
     }
 
     /// # Safety
     /// As for `long`, for each vector.
     #[inline(always)]
-    unsafe fn long_vectors<I: Lanes<T>, const PIXELS: usize>(&self, isa: I, x: usize, whole: usize) {
-        // SAFETY: vouched for by the caller.
-        unsafe {
-            for v in 0..whole {
-                self.long::<I, PIXELS, false>(isa, x, v);
-            }
-            for v in whole..self.channels.div_ceil(I::LANES) {
-                self.long::<I, PIXELS, true>(isa, x, v);
-            }
+    unsafe fn long_vectors<I: Lanes<T>, const PIXELS: usize, const DEALT: bool>(
+        &self,
+        isa: I,
+        x: usize,
+        vectors: Range<usize>,
+    ) {
+        for v in vectors {
+            // SAFETY: vouched for by the caller.
+            unsafe { self.long::<I, PIXELS, DEALT>(isa, x, v) };
         }
     }
 
@@ -126,33 +156,40 @@ impl<T: Element> DepthwiseTile<'_, T> {
         inside: &Range<isize>,
         inputs: &Inputs<I, T>,
     ) {
+        let lanes = I::LANES as isize;
         if inside.start + 1 < PIXELS as isize {
-            each!(column in [0 1 2 3 4 5 6 7 8 9 10 11 12] {
-                if column + 1 < PIXELS && inside.contains(&(column as isize)) {
+            each!(COLUMN in [0 1 2 3 4 5 6 7 8 9 10 11 12] {
+                if const { COLUMN + 1 < PIXELS } && inside.contains(&(COLUMN as isize)) {
                     // SAFETY: a column inside, and the taps of the pixels whose windows have begun.
                     unsafe {
-                        let from = row.wrapping_offset((column as isize).wrapping_mul(self.column_step));
+                        let from = row.wrapping_offset((COLUMN as isize).wrapping_mul(self.column_step));
                         let input = inputs.load::<DEALT>(isa, from);
-                        for (p, sum) in sums.iter_mut().enumerate().take(column + 1) {
-                            *sum = isa.mul_add(isa.load(weights.add((column - p) * I::LANES)), input, *sum);
-                        }
+                        each!(PIXEL in [0 1 2 3 4 5 6 7 8 9 10 11 12] {
+                            if const { PIXEL <= COLUMN && PIXEL < PIXELS } {
+                                let tap = isa.load(weights.offset((COLUMN as isize - PIXEL as isize) * lanes));
+                                sums[PIXEL] = isa.mul_add(tap, input, sums[PIXEL]);
+                            }
+                        });
                     }
                 }
             });
         }
-        let taps = self.taps;
-        if inside.end > taps as isize {
-            let end = row.wrapping_offset((taps as isize).wrapping_mul(self.column_step));
-            each!(column in [0 1 2 3 4 5 6 7 8 9 10 11 12] {
-                if column + 1 < PIXELS && inside.contains(&((taps + column) as isize)) {
+        let taps = self.taps as isize;
+        if inside.end > taps {
+            let end = row.wrapping_offset(taps.wrapping_mul(self.column_step));
+            let weights = weights.wrapping_add(self.taps * I::LANES);
+            each!(COLUMN in [0 1 2 3 4 5 6 7 8 9 10 11 12] {
+                if const { COLUMN + 1 < PIXELS } && inside.contains(&(taps + COLUMN as isize)) {
                     // SAFETY: a column inside, and the taps of the pixels whose windows have not ended.
                     unsafe {
-                        let from = end.wrapping_offset((column as isize).wrapping_mul(self.column_step));
+                        let from = end.wrapping_offset((COLUMN as isize).wrapping_mul(self.column_step));
                         let input = inputs.load::<DEALT>(isa, from);
-                        for (p, sum) in sums.iter_mut().enumerate().skip(column + 1) {
-                            let tap = weights.add((taps + column - p) * I::LANES);
-                            *sum = isa.mul_add(isa.load(tap), input, *sum);
-                        }
+                        each!(PIXEL in [1 2 3 4 5 6 7 8 9 10 11 12 13] {
+                            if const { PIXEL > COLUMN && PIXEL < PIXELS } {
+                                let tap = isa.load(weights.offset((COLUMN as isize - PIXEL as isize) * lanes));
+                                sums[PIXEL] = isa.mul_add(tap, input, sums[PIXEL]);
+                            }
+                        });
                     }
                 }
             });

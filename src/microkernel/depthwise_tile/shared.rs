@@ -4,69 +4,113 @@ use core::ops::Range;
 
 use super::{DepthwiseTile, Inputs, each, max_pixels, pixels_of_next};
 use crate::element::Element;
-use crate::isa::Lanes;
+use crate::isa::{Lanes, Microkernel};
+
+/// A [`DepthwiseTile`] of so many taps, of dilation one: the pixels whose windows have a column inside, in the vectors of
+/// channels that take their inputs as they are.
+pub(super) struct SharedTile<'a, T, const TAPS: usize, const STRIDE: usize>(pub(super) DepthwiseTile<'a, T>);
+
+/// The same, in the vectors that have deals.
+pub(super) struct DealtTile<'a, T, const TAPS: usize, const STRIDE: usize>(pub(super) DepthwiseTile<'a, T>);
+
+impl<T: Element, const TAPS: usize, const STRIDE: usize> Microkernel<T> for SharedTile<'_, T, TAPS, STRIDE> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(mut self, isa: I) {
+        // Where it is not meant for, it need not be compiled.
+        if const { I::LANES > 1 } {
+            for _ in 0..self.0.rows {
+                // SAFETY: the maker of the tile vouches for every row.
+                unsafe { self.0.shared_row::<I, TAPS, STRIDE>(isa) };
+                self.0.advance();
+            }
+        }
+    }
+}
+
+impl<T: Element, const TAPS: usize, const STRIDE: usize> Microkernel<T> for DealtTile<'_, T, TAPS, STRIDE> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(mut self, isa: I) {
+        if const { I::LANES > 1 } {
+            for _ in 0..self.0.rows {
+                // SAFETY: the maker of the tile vouches for every row.
+                unsafe { self.0.dealt_row::<I, TAPS, STRIDE>(isa) };
+                self.0.advance();
+            }
+        }
+    }
+}
 
 impl<T: Element> DepthwiseTile<'_, T> {
-    /// The pixels whose windows have a column inside, with columns shared by `TAPS` taps. Returns them.
-    ///
     /// # Safety
     /// See [`DepthwiseTile`]; `TAPS == taps`, `STRIDE == stride`, and the dilation is one.
     #[inline(always)]
-    pub(super) unsafe fn shared_row<I: Lanes<T>, const TAPS: usize, const STRIDE: usize>(
-        &self,
-        isa: I,
-    ) -> Range<usize> {
+    unsafe fn shared_row<I: Lanes<T>, const TAPS: usize, const STRIDE: usize>(&self, isa: I) {
         let [touched, inner] = self.touched_and_inner(STRIDE);
         let most = const { max_pixels(TAPS, STRIDE, I::REGISTERS) };
-        // SAFETY: pixels of the row, and vectors of the channels.
-        unsafe {
-            let mut x = touched.start;
-            while x < touched.end && self.whole_vectors::<I>() > 0 {
-                let is_inner = inner.contains(&x) && inner.end - x >= most;
-                let pixels = if is_inner { most } else { pixels_of_next(touched.end - x, most) };
+        let mut x = touched.start;
+        while x < touched.end {
+            let is_inner = inner.contains(&x) && inner.end - x >= most;
+            let pixels = if is_inner { most } else { pixels_of_next(touched.end - x, most) };
+            // SAFETY: pixels of the row, and vectors of the channels.
+            unsafe {
                 match pixels {
-                    14 if is_inner && most == 14 => self.shared_vectors::<I, TAPS, STRIDE, 14, false>(isa, x),
-                    8 if is_inner && most == 8 => self.shared_vectors::<I, TAPS, STRIDE, 8, false>(isa, x),
-                    7 if is_inner && most == 7 => self.shared_vectors::<I, TAPS, STRIDE, 7, false>(isa, x),
-                    14 if most >= 14 => self.shared_vectors::<I, TAPS, STRIDE, 14, true>(isa, x),
-                    8 if most >= 8 => self.shared_vectors::<I, TAPS, STRIDE, 8, true>(isa, x),
-                    7 if most >= 7 => self.shared_vectors::<I, TAPS, STRIDE, 7, true>(isa, x),
+                    14 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) == 14 } && is_inner => {
+                        self.shared_vectors::<I, TAPS, STRIDE, 14, false>(isa, x)
+                    }
+                    8 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) == 8 } && is_inner => {
+                        self.shared_vectors::<I, TAPS, STRIDE, 8, false>(isa, x)
+                    }
+                    7 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) == 7 } && is_inner => {
+                        self.shared_vectors::<I, TAPS, STRIDE, 7, false>(isa, x)
+                    }
+                    14 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) >= 14 } => {
+                        self.shared_vectors::<I, TAPS, STRIDE, 14, true>(isa, x)
+                    }
+                    8 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) >= 8 } => {
+                        self.shared_vectors::<I, TAPS, STRIDE, 8, true>(isa, x)
+                    }
+                    7 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) >= 7 } => {
+                        self.shared_vectors::<I, TAPS, STRIDE, 7, true>(isa, x)
+                    }
                     4 => self.shared_vectors::<I, TAPS, STRIDE, 4, true>(isa, x),
-                    2 => self.shared_vectors::<I, TAPS, STRIDE, 2, true>(isa, x),
                     _ => self.shared_vectors::<I, TAPS, STRIDE, 1, true>(isa, x),
                 }
-                x += pixels;
             }
-            self.shared_dealt::<I, TAPS, STRIDE>(isa, &touched);
+            x += pixels;
         }
-        touched
     }
 
-    /// The vectors whose inputs are dealt out.
-    ///
     /// # Safety
-    /// As for `shared`.
+    /// As for `shared_row`.
     #[inline(always)]
-    unsafe fn shared_dealt<I: Lanes<T>, const TAPS: usize, const STRIDE: usize>(
-        &self,
-        isa: I,
-        touched: &Range<usize>,
-    ) {
+    unsafe fn dealt_row<I: Lanes<T>, const TAPS: usize, const STRIDE: usize>(&self, isa: I) {
+        let [touched, _] = self.touched_and_inner(STRIDE);
+        let most = const { dealt_pixels(TAPS, I::REGISTERS) };
         let mut x = touched.start;
-        while x < touched.end && !self.deals.is_empty() {
-            let mut pixels = 0;
+        while x < touched.end {
+            let pixels = match touched.end - x {
+                rest if rest >= most => most,
+                4.. => 4,
+                _ => 1,
+            };
             for v in self.whole_vectors::<I>()..self.channels.div_ceil(I::LANES) {
-                // SAFETY: vouched for by the caller.
-                pixels = unsafe {
-                    match touched.end - x {
-                        7.. if I::REGISTERS >= 32 => self.shared::<I, TAPS, STRIDE, 7, true, true>(isa, x, v),
-                        6.. if I::REGISTERS < 32 && TAPS < 7 => {
+                // SAFETY: pixels of the row, and vectors of the channels.
+                unsafe {
+                    match pixels {
+                        7 if const { dealt_pixels(TAPS, I::REGISTERS) == 7 } => {
+                            self.shared::<I, TAPS, STRIDE, 7, true, true>(isa, x, v)
+                        }
+                        6 if const { dealt_pixels(TAPS, I::REGISTERS) == 6 } => {
                             self.shared::<I, TAPS, STRIDE, 6, true, true>(isa, x, v)
                         }
-                        4.. => self.shared::<I, TAPS, STRIDE, 4, true, true>(isa, x, v),
+                        4 => self.shared::<I, TAPS, STRIDE, 4, true, true>(isa, x, v),
                         _ => self.shared::<I, TAPS, STRIDE, 1, true, true>(isa, x, v),
                     }
-                };
+                }
             }
             x += pixels;
         }
@@ -92,7 +136,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
         }
     }
 
-    /// `PIXELS` outputs from `x` on, of vector `v`. Returns `PIXELS`.
+    /// `PIXELS` outputs from `x` on, of vector `v`.
     ///
     /// # Safety
     /// As for `shared_row`; they are outputs of the row whose windows have a column inside, and without `EDGE` none
@@ -110,7 +154,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
         isa: I,
         x: usize,
         v: usize,
-    ) -> usize {
+    ) {
         let column = (x * STRIDE) as isize;
         let inside = self.inside.start - column..self.inside.end - column;
         // SAFETY: vouched for by the caller.
@@ -133,7 +177,6 @@ impl<T: Element> DepthwiseTile<'_, T> {
             }
             self.end::<I, PIXELS, DEALT>(isa, &sums, x, v);
         }
-        PIXELS
     }
 
     /// Adds one tap row: `row` is under tap 0 of the first pixel, and has the columns `inside`.
@@ -163,31 +206,57 @@ impl<T: Element> DepthwiseTile<'_, T> {
             // SAFETY: a tap of the row.
             *tap = unsafe { isa.load(weights.add(t * I::LANES)) };
         }
-        // Columns so far apart that no two of them lie under the same window: their products wait for no sum of each other.
-        let apart = STRIDE * TAPS.div_ceil(STRIDE);
-        let jump = self.column_step.wrapping_mul(apart as isize);
-        each!(first in [0 1 2 3 4 5 6] {
-            let mut from = row;
-            each!(turn in [0 1 2 3 4 5 6 7] {
-                let column = first + turn * apart;
-                // The window of the first pixel has a column inside, and so has that of the last.
-                let may_be_before = EDGE && column + 1 < TAPS;
-                let may_be_behind = EDGE && column > (PIXELS - 1) * STRIDE;
-                let is_outside = may_be_before && (column as isize) < inside.start
-                    || may_be_behind && column as isize >= inside.end;
-                if first < apart && column < (PIXELS - 1) * STRIDE + TAPS && !is_outside {
-                    // SAFETY: a column inside.
-                    let input = unsafe { inputs.load::<DEALT>(isa, from) };
-                    for (t, &tap) in taps.iter().enumerate() {
-                        let pixel = column.wrapping_sub(t) / STRIDE;
-                        if column >= t && (column - t).is_multiple_of(STRIDE) && pixel < PIXELS {
-                            sums[pixel] = isa.mul_add(tap, input, sums[pixel]);
+        let jump = self.column_step.wrapping_mul(const { apart(TAPS, STRIDE) as isize });
+        each!(FIRST in [0 1 2 3 4 5 6] {
+            if const { FIRST < apart(TAPS, STRIDE) } {
+                let mut from = row;
+                each!(TURN in [0 1 2 3 4 5 6 7] {
+                    if const { FIRST + TURN * apart(TAPS, STRIDE) < (PIXELS - 1) * STRIDE + TAPS } {
+                        let column = const { FIRST + TURN * apart(TAPS, STRIDE) };
+                        // The window of the first pixel has a column inside, and so has that of the last.
+                        let may_be_before = EDGE && column + 1 < TAPS;
+                        let may_be_behind = EDGE && column > (PIXELS - 1) * STRIDE;
+                        let is_outside = may_be_before && (column as isize) < inside.start
+                            || may_be_behind && column as isize >= inside.end;
+                        if !is_outside {
+                            // SAFETY: a column inside.
+                            let input = unsafe { inputs.load::<DEALT>(isa, from) };
+                            each!(TAP in [0 1 2 3 4 5 6] {
+                                if const { is_under::<TAPS, STRIDE, PIXELS>(FIRST, TURN, TAP) } {
+                                    let pixel = (column - TAP) / STRIDE;
+                                    sums[pixel] = isa.mul_add(taps[TAP], input, sums[pixel]);
+                                }
+                            });
                         }
+                        from = from.wrapping_offset(jump);
                     }
-                }
-                from = from.wrapping_offset(jump);
-            });
-            row = row.wrapping_offset(self.column_step);
+                });
+                row = row.wrapping_offset(self.column_step);
+            }
         });
     }
+}
+
+/// Pixels in the widest tile whose inputs are dealt out.
+const fn dealt_pixels(taps: usize, registers: usize) -> usize {
+    match taps {
+        _ if registers >= 32 => 7,
+        7 => 4,
+        _ => 6,
+    }
+}
+
+/// Columns so far apart that no two of them lie under the same window: their products wait for no sum of each other.
+const fn apart(taps: usize, stride: usize) -> usize {
+    stride * taps.div_ceil(stride)
+}
+
+/// Whether a column lies under a tap of any of the pixels.
+const fn is_under<const TAPS: usize, const STRIDE: usize, const PIXELS: usize>(
+    first: usize,
+    turn: usize,
+    tap: usize,
+) -> bool {
+    let column = first + turn * apart(TAPS, STRIDE);
+    tap < TAPS && tap <= column && (column - tap) % STRIDE == 0 && (column - tap) / STRIDE < PIXELS
 }

@@ -232,7 +232,7 @@ impl<T: Element> DepthwisePlan<T> {
             // vectors; the outputs are those of the rectangle, or in the results.
             _vouched: unsafe { Vouched::new() },
         };
-        T::dispatch(problem.isa, tile);
+        tile.dispatch(problem.isa);
     }
 
     /// Moves results to the output, as many neighbouring pixels at a time as there are.

@@ -70,6 +70,6 @@ impl<T: Element> DepthwisePlan<T> {
             // vectors; the outputs are those of the rectangle.
             _vouched: unsafe { Vouched::new() },
         };
-        T::dispatch(problem.isa, tile);
+        tile.dispatch(problem.isa);
     }
 }
