@@ -10,8 +10,9 @@ use support::run::{Operands, compute};
 /// The request forced to `fft` on an instruction set, with its transform lengths, if they are of pairs.
 fn pairs<T: Element>(conv: Conv, isa: InstructionSet) -> Option<(Conv, [usize; 2])> {
     let conv = conv.strategy("fft").instruction_set(isa.name());
-    let [rows, columns, lanes, _] = convolve::inspect::tiles(&conv.plan::<T>().ok()?);
-    let is_pairs = lanes == isa.lanes(T::TYPE) && rows.is_power_of_two() && columns.is_power_of_two();
+    let [rows, columns, lanes, extents] = convolve::inspect::tiles(&conv.plan::<T>().ok()?);
+    // Tiles of rustfft's lengths have dilations in the last two places, here of one.
+    let is_pairs = lanes == isa.lanes(T::TYPE) && extents > columns;
     is_pairs.then_some((conv, [rows, columns]))
 }
 
@@ -33,7 +34,7 @@ fn lengths_around_tiles<T: Element>() {
     for &isa in InstructionSet::available().unwrap() {
         for taps in [2, 33, 100, 250, 770] {
             // So little memory that there are several tiles.
-            let shortest = isa.lanes(T::TYPE).pow(2).max(64).max((taps + 32).next_power_of_two());
+            let shortest = isa.lanes(T::TYPE).pow(2).max(64).max((taps + 32_usize).next_power_of_two());
             let narrow = |conv: Conv| conv.workspace_limit(4 * shortest * T::TYPE.size() + 256);
             let Some((_, [_, len])) = pairs::<T>(narrow(Conv::d1(1 << 15, taps)), isa) else { continue };
             let lanes = isa.lanes(T::TYPE);
