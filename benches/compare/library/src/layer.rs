@@ -1,73 +1,109 @@
-//! One layer, ready to be timed: all that is slow or allocates has happened once it is made.
+//! One problem, ready to be timed: all that is slow or allocates has happened once it is made.
 
 use std::error::Error;
 use std::ffi::CString;
 
-use convolve::{Conv, Layout, PackedKernel, Plan, View, ViewMut, Workspace};
+use convolve::{Conv, Convolver, Element, Layout, PackedKernel, View, ViewMut, Workspace};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// Plan, packed kernel and workspace of a request on `f32`.
-pub struct Layer {
-    plan: Plan<f32>,
-    packed: PackedKernel<f32>,
+/// Plan, packed kernel and workspace of a request, chosen with the kernel known.
+pub struct Layer<T: Element> {
+    conv: Conv,
+    convolver: Convolver<T>,
+    /// What `pack_and_run` packs into.
+    repacked: PackedKernel<T>,
     workspace: Workspace,
-    layouts: [Layout; 2],
     pool: Option<ThreadPool>,
-    /// Names of strategy and instruction set.
-    pub name: CString,
-    /// What `explain()` says.
-    pub explanation: CString,
 }
 
-impl Layer {
+impl<T: Element> Layer<T> {
     /// `kernel` holds output channel, input channel of the group, row, column.
-    pub fn new(problem: &str, kernel: &[f32], threads: usize) -> Result<Self, Box<dyn Error>> {
-        let conv: Conv = problem.parse()?;
-        let plan = conv.plan::<f32>()?;
-        let packed = plan.pack(View::nchw(kernel, plan.kernel_shape())?, None)?;
-        let workspace = plan.workspace_for(threads)?;
+    pub fn new(conv: Conv, kernel: &[T], threads: usize) -> Result<Self, Box<dyn Error>> {
+        let shape = conv.plan::<T>()?.kernel_shape();
+        let kernel = View::nchw(kernel, shape)?;
+        let convolver = conv.with_kernel(kernel, None)?;
+        let repacked = convolver.plan().pack(kernel, None)?;
+        let workspace = convolver.workspace_for(threads)?;
         let pool = match threads {
             1 => None,
             _ => Some(ThreadPoolBuilder::new().num_threads(threads).build()?),
         };
-        let layouts = [conv.input_layout, conv.output_layout];
-        let name = CString::new(format!("{} {}", plan.strategy(), plan.instruction_set()))?;
-        let explanation = CString::new(plan.explain().to_string())?;
-        Ok(Layer { plan, packed, workspace, layouts, pool, name, explanation })
+        Ok(Layer { conv, convolver, repacked, workspace, pool })
+    }
+
+    /// Names of strategy and instruction set.
+    pub fn name(&self) -> Result<CString, Box<dyn Error>> {
+        let plan = self.convolver.plan();
+        Ok(CString::new(format!("{} {}", plan.strategy(), plan.instruction_set()))?)
+    }
+
+    /// What `explain()` says.
+    pub fn explanation(&self) -> Result<CString, Box<dyn Error>> {
+        Ok(CString::new(self.convolver.explain().to_string())?)
     }
 
     /// Sizes of input, kernel and output.
     pub fn shapes(&self) -> [[usize; 4]; 3] {
-        [self.plan.input_shape(), self.plan.kernel_shape(), self.plan.output_shape()]
+        let plan = self.convolver.plan();
+        [plan.input_shape(), plan.kernel_shape(), plan.output_shape()]
     }
 
-    /// What is timed. The views are made anew for each call, as a caller would.
-    pub fn run(&mut self, input: &[f32], output: &mut [f32]) -> Result<(), convolve::Error> {
-        let x = view(input, self.plan.input_shape(), self.layouts[0])?;
-        let y = view_mut(output, self.plan.output_shape(), self.layouts[1])?;
+    /// With everything prepared. The views are made anew for each call, as a caller would.
+    pub fn run(&mut self, input: &[T], output: &mut [T]) -> Result<(), convolve::Error> {
+        let (x, y) = views(&self.conv, self.shapes(), input, output)?;
         match &self.pool {
-            None => self.plan.execute(&self.packed, x, y, &mut self.workspace),
-            Some(pool) => self.plan.execute_with(pool, &self.packed, x, y, &mut self.workspace),
+            None => self.convolver.execute(x, y, &mut self.workspace),
+            Some(pool) => self.convolver.execute_with(pool, x, y, &mut self.workspace),
+        }
+    }
+
+    /// With a plan and a workspace, but no kernel yet: packs it first.
+    pub fn pack_and_run(
+        &mut self,
+        kernel: &[T],
+        input: &[T],
+        output: &mut [T],
+    ) -> Result<(), convolve::Error> {
+        let plan = self.convolver.plan();
+        plan.pack_into(&mut self.repacked, View::nchw(kernel, plan.kernel_shape())?, None)?;
+        let (x, y) = views(&self.conv, self.shapes(), input, output)?;
+        match &self.pool {
+            None => plan.execute(&self.repacked, x, y, &mut self.workspace),
+            Some(pool) => plan.execute_with(pool, &self.repacked, x, y, &mut self.workspace),
+        }
+    }
+
+    /// With nothing prepared: chooses, plans, packs, allocates a workspace, and computes.
+    pub fn run_once(&self, kernel: &[T], input: &[T], output: &mut [T]) -> Result<(), convolve::Error> {
+        let kernel = View::nchw(kernel, self.convolver.plan().kernel_shape())?;
+        let convolver = self.conv.with_kernel(kernel, None)?;
+        let (x, y) = views(&self.conv, self.shapes(), input, output)?;
+        match &self.pool {
+            None => convolver.execute(x, y, &mut convolver.workspace()?),
+            Some(pool) => {
+                let mut workspace = convolver.workspace_for(pool.current_num_threads())?;
+                convolver.execute_with(pool, x, y, &mut workspace)
+            }
         }
     }
 }
 
-fn view(data: &[f32], shape: [usize; 4], layout: Layout) -> Result<View<'_, f32>, convolve::Error> {
-    let [batch, channels, rows, columns] = shape;
-    match layout {
-        Layout::Nchw => View::nchw(data, shape),
-        Layout::Nhwc => View::nhwc(data, [batch, rows, columns, channels]),
-    }
-}
+type Views<'a, T> = (View<'a, T>, ViewMut<'a, T>);
 
-fn view_mut(
-    data: &mut [f32],
-    shape: [usize; 4],
-    layout: Layout,
-) -> Result<ViewMut<'_, f32>, convolve::Error> {
-    let [batch, channels, rows, columns] = shape;
-    match layout {
-        Layout::Nchw => ViewMut::nchw(data, shape),
-        Layout::Nhwc => ViewMut::nhwc(data, [batch, rows, columns, channels]),
-    }
+fn views<'a, T: Element>(
+    conv: &Conv,
+    [x, _, y]: [[usize; 4]; 3],
+    input: &'a [T],
+    output: &'a mut [T],
+) -> Result<Views<'a, T>, convolve::Error> {
+    let last = |[batch, channels, rows, columns]: [usize; 4]| [batch, rows, columns, channels];
+    let input = match conv.input_layout {
+        Layout::Nchw => View::nchw(input, x),
+        Layout::Nhwc => View::nhwc(input, last(x)),
+    };
+    let output = match conv.output_layout {
+        Layout::Nchw => ViewMut::nchw(output, y),
+        Layout::Nhwc => ViewMut::nhwc(output, last(y)),
+    };
+    Ok((input?, output?))
 }
