@@ -5,29 +5,33 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from comparison.problem import Problem
+from comparison.problem import Family, Problem
 
-Floats = NDArray[np.float32]
+#: Of f32, or of f64 where the problem says so.
+Floats = NDArray[Any]
 
 CACHE_LINE = 64
+TYPES = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
 
 
-def empty(shape: Sequence[int]) -> Floats:
+def empty(shape: Sequence[int], element: str = "f32") -> Floats:
     """Begins at a cache line, and as NaN, so that a value left unwritten is seen."""
-    count = math.prod(shape)
-    memory = np.empty(4 * count + CACHE_LINE, np.uint8)
+    kind = TYPES[element]
+    size = math.prod(shape) * kind.itemsize
+    memory = np.empty(size + CACHE_LINE, np.uint8)
     start = -memory.ctypes.data % CACHE_LINE
-    array = memory[start : start + 4 * count].view(np.float32).reshape(tuple(shape))
+    array: Floats = memory[start : start + size].view(kind).reshape(tuple(shape))
     array.fill(np.nan)
     return array
 
 
 def copied(values: Floats) -> Floats:
-    array = empty(values.shape)
+    array = empty(values.shape, f"f{8 * values.itemsize}")
     array[...] = values
     return array
 
@@ -43,12 +47,23 @@ def channels_first(values: Floats) -> Floats:
 
 
 def operands(problem: Problem) -> tuple[Floats, Floats]:
-    """Input and kernel, uniform in [-1, 1), always the same for the same problem string."""
+    """Input and kernel, always the same for the same problem string: uniform in [-1, 1), but for separable kernels,
+    which are products of such."""
     random = np.random.default_rng(zlib.crc32(problem.text.encode()))
-    return _uniform(random, problem.input_shape), _uniform(random, problem.kernel_shape)
+    values = _uniform(random, problem.input_shape, problem.element)
+    kernel = _uniform(random, problem.kernel_shape, problem.element)
+    if problem.separable:
+        # Exact in f64, so that it is rounded once.
+        wide = kernel.astype(np.float64)
+        kernel = copied((wide[..., :, :1] * wide[..., :1, :]).astype(kernel.dtype))
+    if problem.family is Family.FILTER:
+        # One kernel for all channels, as libraries for images have it.
+        kernel[...] = kernel[:1].copy()
+    return values, kernel
 
 
-def _uniform(random: np.random.Generator, shape: Sequence[int]) -> Floats:
-    # Of 24 bits, so that rounding cannot reach 1.
-    whole = random.integers(-(2**23), 2**23, shape, dtype=np.int32)
-    return copied(whole.astype(np.float32) / np.float32(2**23))
+def _uniform(random: np.random.Generator, shape: Sequence[int], element: str) -> Floats:
+    """Of 24 or 53 bits, so that rounding cannot reach 1."""
+    bits = np.finfo(TYPES[element]).nmant
+    whole = random.integers(-(2**bits), 2**bits, shape, dtype=np.int32 if bits < 31 else np.int64)
+    return copied(whole.astype(TYPES[element]) / TYPES[element].type(2**bits))

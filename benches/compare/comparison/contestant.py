@@ -1,10 +1,10 @@
-"""What takes part: a layer that some library has prepared, ready to be timed."""
+"""What takes part: a problem that some library has prepared, ready to be timed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from comparison.arrays import Floats
 from comparison.problem import Problem
@@ -14,13 +14,22 @@ class Unavailable(Exception):
     """Why a library, or one of its contestants for one layer, does not take part."""
 
 
+#: Products from which on plain loops would take seconds for a call. They stay out of such problems.
+MOST_PRODUCTS_OF_PLAIN_LOOPS = 2_000_000_000
+
+
+def require_few_products(problem: Problem, most: int = MOST_PRODUCTS_OF_PLAIN_LOOPS) -> None:
+    if problem.multiply_adds > most:
+        raise Unavailable("sums as defined would take seconds for a call")
+
+
 def _nothing() -> None:
     pass
 
 
 @dataclass
 class Contestant:
-    """A prepared layer. Weights are packed, operands and workspace are in their places; only `run` is timed."""
+    """A prepared problem. Operands and workspace are in their places; only `run` is timed."""
 
     run: Callable[[], object]
     #: What the last run left, with axes in the order batch, channel, (row,) column, in any memory order.
@@ -30,9 +39,13 @@ class Contestant:
     close: Callable[[], None] = _nothing
     #: Seconds of every run so far, for libraries that time the convolution themselves. Asked for once, at the end.
     own_seconds: Callable[[], list[float]] | None = None
+    #: Whether the kernel was handed over beforehand. Otherwise every run takes it anew.
+    prepares: bool = True
+    #: What `run` hands to a foreign function, to know what such a call costs by itself.
+    arguments: tuple[Any, ...] = ()
 
 
-#: Prepares a layer on an input and a kernel whose axes are batch, channel, (row,) column.
+#: Prepares a problem on an input and a kernel whose axes are batch, channel, (row,) column.
 Maker = Callable[[Problem, Floats, Floats], Contestant]
 
 

@@ -5,23 +5,34 @@ from __future__ import annotations
 import ctypes
 import json
 import subprocess
-from collections.abc import Mapping
-from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_void_p
+from collections.abc import Callable, Mapping
+from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_size_t, c_void_p
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from comparison import arrays
 from comparison.arrays import Floats
 from comparison.contestant import Contestant, Maker, Unavailable
-from comparison.problem import Problem
+from comparison.problem import Family, Problem
 
 MANIFEST = Path(__file__).parents[1] / "library" / "Cargo.toml"
 
+
+class Array(Structure):
+    """The first element, and how many there are."""
+
+    _fields_ = (("first", c_void_p), ("length", c_size_t))
+
+
+#: Results and arguments. What is timed gets arguments that need no conversion, as those of other libraries do.
 FUNCTIONS = {
     "convolve_new": (c_void_p, [c_char_p, c_void_p, c_size_t, c_size_t]),
     "convolve_shapes": (None, [c_void_p, POINTER(c_size_t * 12)]),
-    "convolve_run": (c_int, [c_void_p, c_void_p, c_size_t, c_void_p, c_size_t]),
+    "convolve_run": (c_int, None),
+    "convolve_pack_and_run": (c_int, None),
+    "convolve_run_once": (c_int, None),
     "convolve_name": (c_char_p, [c_void_p]),
     "convolve_explanation": (c_char_p, [c_void_p]),
     "convolve_free": (None, [c_void_p]),
@@ -46,9 +57,13 @@ def build() -> Path:
 
 
 class Convolve:
-    """One build of the crate; `prefix` names its contestants."""
+    """One build of the crate; `prefix` names its contestants.
 
-    makers: Mapping[str, Maker]
+    Of layers there is one for each layout. Of signals and filters one has everything prepared, `-pack` a plan and a
+    workspace but no kernel, and `-once` nothing at all.
+    """
+
+    makers: Mapping[Family, Mapping[str, Maker]]
 
     def __init__(self, path: Path, threads: int, options: str, prefix: str) -> None:
         """`options` is added to every problem string."""
@@ -61,48 +76,77 @@ class Convolve:
             raise Unavailable(str(error)) from None
         self._threads, self._options = threads, options
         self.version = str(path)
-        self.makers = {f"{prefix}-{layout}": partial(self._prepare, layout) for layout in ("nchw", "nhwc")}
+        layers = {f"{prefix}-{layout}": partial(self._layer, layout) for layout in ("nchw", "nhwc")}
+        others = {
+            prefix: self._prepared,
+            f"{prefix}-pack": partial(self._unprepared, "convolve_pack_and_run"),
+            f"{prefix}-once": partial(self._unprepared, "convolve_run_once"),
+        }
+        self.makers = {Family.LAYER: layers, Family.SIGNAL: others, Family.FILTER: others}
 
-    def _prepare(self, layout: str, problem: Problem, values: Floats, kernel: Floats) -> Contestant:
+    def _layer(self, layout: str, problem: Problem, values: Floats, kernel: Floats) -> Contestant:
+        return self._contestant(f"{problem.text} layout={layout}", layout == "nhwc", problem, values, kernel)
+
+    def _prepared(self, problem: Problem, values: Floats, kernel: Floats) -> Contestant:
+        return self._contestant(problem.text, problem.channels_in > 1, problem, values, kernel)
+
+    def _unprepared(self, function: str, problem: Problem, values: Floats, kernel: Floats) -> Contestant:
+        prepared = self._prepared(problem, values, kernel)
+        handle, *pairs = prepared.arguments
+        h = arrays.copied(kernel)
+        operands = [
+            Array(first.value, length.value) for first, length in zip(*[iter(pairs)] * 2, strict=True)
+        ]
+        arguments = (handle, Array(h.ctypes.data, h.size), *operands)
+        run = self._call(getattr(self._library, function), arguments, h, prepared.run)
+        return replace(prepared, run=run, prepares=False, arguments=arguments)
+
+    def _contestant(
+        self, text: str, is_last: bool, problem: Problem, values: Floats, kernel: Floats
+    ) -> Contestant:
         library = self._library
-        text = f"{problem.text} layout={layout}{self._options}"
-        layer = library.convolve_new(text.encode(), kernel.ctypes.data, kernel.size, self._threads)
-        if not layer:
+        text = f"{text}{self._options}"
+        handle = library.convolve_new(text.encode(), kernel.ctypes.data, kernel.size, self._threads)
+        if not handle:
             raise Unavailable(library.convolve_last_error().decode())
-        self._require_shapes(layer, problem)
-        is_last = layout == "nhwc"
+        self._require_shapes(handle, problem)
         x = arrays.channels_last(values) if is_last else arrays.copied(values)
-        y = arrays.empty(
-            (problem.batch, *problem.output_shape[2:], problem.channels_out)
-            if is_last
-            else problem.output_shape
-        )
-        execute = library.convolve_run
-        call = (
-            c_void_p(layer),
+        batch, channels, *spatial = problem.output_shape
+        y = arrays.empty([batch, *spatial, channels] if is_last else problem.output_shape, problem.element)
+        arguments = (
+            c_void_p(handle),
             c_void_p(x.ctypes.data),
             c_size_t(x.size),
             c_void_p(y.ctypes.data),
             c_size_t(y.size),
         )
 
-        def run(_: Floats = x) -> None:
-            if execute(*call):
-                self._fail()
-
         def output() -> Floats:
             return arrays.channels_first(y) if is_last else y
 
-        note = library.convolve_name(layer).decode()
-        return Contestant(run, output, note, partial(library.convolve_free, layer))
+        run = self._call(library.convolve_run, arguments, x)
+        note = library.convolve_name(handle).decode()
+        free = partial(library.convolve_free, handle)
+        return Contestant(run, output, note, free, arguments=arguments)
+
+    def _call(
+        self, function: Callable[..., int], arguments: tuple[Any, ...], *kept: object
+    ) -> Callable[[], None]:
+        """Holds on to what the arguments point to."""
+
+        def run(_: object = kept) -> None:
+            if function(*arguments):
+                self._fail()
+
+        return run
 
     def _fail(self) -> NoReturn:
         raise RuntimeError(self._library.convolve_last_error().decode())
 
-    def _require_shapes(self, layer: int, problem: Problem) -> None:
+    def _require_shapes(self, handle: int, problem: Problem) -> None:
         """The crate reads problem strings by itself: both must have read the same."""
         sizes = (c_size_t * 12)()
-        self._library.convolve_shapes(layer, byref(sizes))
+        self._library.convolve_shapes(handle, byref(sizes))
         rows = [1] * (2 - len(problem.axes))
         shapes = (problem.input_shape, problem.kernel_shape, problem.output_shape)
         expected = [size for shape in shapes for size in (*shape[:2], *rows, *shape[2:])]

@@ -1,19 +1,39 @@
-"""Layers, and the lists that hold them: problem strings as in docs/problem-string.md, as far as layers need them."""
+"""Problems, and the lists that hold them: problem strings as in docs/problem-string.md, as far as they are compared."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 
-KEYS = {"in", "kernel", "batch", "channels", "groups", "stride", "dilation", "padding"}
+KEYS = {"in", "kernel", "batch", "channels", "groups", "stride", "dilation", "padding", "border", "layout"}
 COUNT = re.compile(r"#\s*count\s+(\d+)$")
+KERNELS = re.compile(r"#\s*kernels\s+(dense|separable)$")
 
 
 class ProblemError(ValueError):
-    """A line that is not a layer which all contestants could compute."""
+    """A line that is not a problem which is compared."""
+
+
+class Family(Enum):
+    """What a problem is, and so who takes part."""
+
+    #: Cross-correlation of f32 with zero borders, in any layout.
+    LAYER = "layer"
+    #: Convolution of one signal.
+    SIGNAL = "signal"
+    #: Cross-correlation of an image of one or three interleaved channels with one kernel, of the same size out.
+    FILTER = "filter"
+
+
+class Border(Enum):
+    """What stands around the input."""
+
+    ZERO = "zero"
+    REFLECT101 = "reflect101"
 
 
 @dataclass(frozen=True)
@@ -35,18 +55,33 @@ class Axis:
     def outputs(self) -> int:
         return (self.before + self.size + self.after - self.extent) // self.stride + 1
 
+    @property
+    def is_dense(self) -> bool:
+        return self.stride == self.dilation == 1
+
+    @property
+    def results(self) -> slice:
+        """Which part of the whole convolution, of size + taps - 1 values, the outputs are."""
+        first = self.taps - 1 - self.before
+        return slice(first, first + self.outputs)
+
 
 @dataclass(frozen=True)
 class Problem:
-    """A layer of cross-correlation on f32 with zero borders, in one dimension (one axis) or two (rows, columns)."""
+    """A request in one dimension (one axis) or two (rows, columns)."""
 
     text: str
+    family: Family
+    element: str
     batch: int
     channels_in: int
     channels_out: int
     groups: int
     axes: tuple[Axis, ...]
+    border: Border = Border.ZERO
     count: int = 1
+    #: Whether the kernel is the product of a column and a row.
+    separable: bool = False
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -67,19 +102,23 @@ class Problem:
 
     @property
     def label(self) -> str:
-        return self.text.removeprefix("correlate ").removeprefix("f32 ")
+        words = self.text.split()
+        return " ".join(word for word in words if "=" in word or word == "f64")
 
 
 def read_list(path: Path) -> list[Problem]:
-    """The layers of a list. `# count N` in front of a line says how often its network has that layer."""
-    problems, count = [], 1
+    """The problems of a list. `# count N` in front of a line says how often its network has that layer;
+    `# kernels separable` that the kernels of all lines from there on are products of a column and a row."""
+    problems, count, separable = [], 1, False
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         line = line.strip()
         if annotation := COUNT.match(line):
             count = int(annotation[1])
+        elif annotation := KERNELS.match(line):
+            separable = annotation[1] == "separable"
         elif line and not line.startswith("#"):
             try:
-                problems.append(parse(line, count))
+                problems.append(replace(parse(line, count), separable=separable))
             except ProblemError as error:
                 raise ProblemError(f"{path}:{number}: {error}") from None
             count = 1
@@ -88,10 +127,7 @@ def read_list(path: Path) -> list[Problem]:
 
 def parse(line: str, count: int = 1) -> Problem:
     operation, *words = line.split()
-    if operation != "correlate":
-        raise ProblemError(f"`{operation}` is not compared, only `correlate`")
-    if words and "=" not in words[0] and (element := words.pop(0)) != "f32":
-        raise ProblemError(f"element type `{element}` is not compared, only f32")
+    element = words.pop(0) if words and "=" not in words[0] else "f32"
     values = dict(_pairs(words))
     channels_in, channels_out = _whole(values.get("channels", "1:1"), ":", 2)
     [batch], [groups] = _whole(values.get("batch", "1"), ",", 1), _whole(values.get("groups", "1"), ",", 1)
@@ -100,7 +136,40 @@ def parse(line: str, count: int = 1) -> Problem:
     axes = _axes(values)
     if any(axis.outputs < 1 for axis in axes):
         raise ProblemError("the kernel is larger than the padded input")
-    return Problem(" ".join(line.split()), batch, channels_in, channels_out, groups, axes, count)
+    borders = {border.value: border for border in Border}
+    if (border := values.get("border", "zero")) not in borders:
+        raise ProblemError(f"border={border} is not compared, only {' and '.join(borders)}")
+    text = " ".join(line.split())
+    problem = Problem(
+        text, Family.LAYER, element, batch, channels_in, channels_out, groups, axes, borders[border], count
+    )
+    return replace(problem, family=_family(problem, operation, values.get("layout")))
+
+
+def _family(problem: Problem, operation: str, layout: str | None) -> Family:
+    """Where the line belongs, or why it belongs nowhere."""
+    channels = (problem.channels_in, problem.channels_out)
+    is_plain = problem.batch == 1 and all(axis.is_dense for axis in problem.axes)
+    is_zero = problem.border is Border.ZERO
+    if operation == "convolve":
+        if problem.element not in ("f32", "f64") or not (is_plain and is_zero and len(problem.axes) == 1):
+            raise ProblemError("of `convolve`, single signals of f32 or f64 with zero borders are compared")
+        if channels != (1, 1) or any(max(axis.before, axis.after) >= axis.taps for axis in problem.axes):
+            raise ProblemError("of `convolve`, one channel is compared, padded by less than the kernel")
+        return Family.SIGNAL
+    if operation != "correlate" or problem.element != "f32":
+        raise ProblemError(f"`{operation} {problem.element}` is not compared")
+    centred = all(axis.before == axis.after == axis.taps // 2 and axis.taps % 2 for axis in problem.axes)
+    is_gray = channels == (1, 1) and layout is None
+    is_colour = channels == (3, 3) and problem.groups == 3 and layout == "nhwc"
+    if is_plain and centred and len(problem.axes) == 2 and (is_gray or is_colour):
+        return Family.FILTER
+    if layout or not is_zero:
+        raise ProblemError(
+            "neither a layer (zero borders, no layout) nor a filter (odd kernel, same size, one channel or three "
+            "with groups=3 layout=nhwc)"
+        )
+    return Family.LAYER
 
 
 def _pairs(words: list[str]) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from comparison.records import Records
 from comparison.results import BEST_OF_OURS, BEST_PEER, LayerResult, ListResult
 from comparison.roster import Roster, assemble
 from comparison.rounds import Pace
-from comparison.session import run_layer
+from comparison.session import run_problem
 
 #: Of calls of one contestant on one layer, after which it has had its share. Only slow ones come near.
 MOST_SECONDS = 3.0
@@ -24,10 +24,11 @@ def run(arguments: Arguments) -> int:
     try:
         lists = {path.stem: _chosen(path, arguments.only) for path in arguments.lists}
         if not any(lists.values()):
-            raise ProblemError("no layer is left: none holds what --only asks for")
+            raise ProblemError("no problem is left: none holds what --only asks for")
         # Before libraries are loaded, for some count the cores then.
         cores = machine.pin_to_one_core() if arguments.threads == 1 else "not pinned"
-        _compare(arguments, lists, assemble(arguments), cores)
+        families = {problem.family for problems in lists.values() for problem in problems}
+        _compare(arguments, lists, assemble(arguments, families), cores)
     except (Unavailable, ProblemError, OSError) as error:
         print(f"compare.py: {error}", file=sys.stderr)
         return 1
@@ -53,7 +54,7 @@ def _compare(arguments: Arguments, lists: dict[str, list[Problem]], roster: Rost
         for name, problems in lists.items():
             results.append(ListResult(name))
             for layer in problems:
-                result = run_layer(layer, roster.makers, pace)
+                result = run_problem(layer, roster.makers[layer.family], pace)
                 results[-1].layers.append(result)
                 records.add(name, result)
                 print(_progress(name, result), file=sys.stderr)

@@ -42,6 +42,8 @@ def _record(list_name: str, layer: LayerResult, name: str, entry: Entry) -> dict
         "seconds": _rounded(seconds),
         "gflops": _rounded(2e-9 * problem.multiply_adds / seconds),
         "calls": entry.timing.calls,
+        "prepares": entry.prepares,
+        "empty_call": _rounded(entry.timing.of_empty_call),
         "rounds": [_rounded(value) for value in entry.timing.of_rounds],
     }
 

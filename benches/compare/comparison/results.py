@@ -12,6 +12,8 @@ from comparison.problem import Problem
 from comparison.rounds import Timing
 
 OURS = "ours"
+#: What ends the names of those of ours that have less prepared than they could.
+UNPREPARED = ("-pack", "-once")
 #: Another build of this crate, neither ours nor a peer.
 BASELINE = "base"
 BEST_OF_OURS, BEST_PEER = "best of ours", "best peer"
@@ -26,6 +28,7 @@ class Entry:
     error: float | None = None
     note: str = ""
     reason: str = ""
+    prepares: bool = True
 
     @cached_property
     def seconds(self) -> float | None:
@@ -52,11 +55,16 @@ class LayerResult:
 
 
 def is_ours(name: str) -> bool:
-    return name.startswith(OURS)
+    return name.startswith(OURS) and not name.endswith(UNPREPARED)
 
 
 def is_peer(name: str) -> bool:
     return not name.startswith((OURS, BASELINE))
+
+
+def is_prepared(name: str) -> bool:
+    """All but those of ours that have less prepared than they could; peers do what they can."""
+    return is_peer(name) or not name.endswith(UNPREPARED)
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,13 @@ class ListResult:
     @property
     def contestants(self) -> list[str]:
         names = (name for layer in self.layers for name in layer.entries)
-        return list(dict.fromkeys(names))
+        return [name for name in dict.fromkeys(names) if is_prepared(name)]
+
+    @property
+    def unprepared(self) -> list[str]:
+        """Those that take the kernel on every call."""
+        entries = (item for layer in self.layers for item in layer.entries.items())
+        return list(dict.fromkeys(name for name, entry in entries if not entry.prepares))
 
     def layers_run(self, name: str) -> int:
         return sum(layer.seconds(name) is not None for layer in self.layers)
@@ -98,7 +112,7 @@ class ListResult:
         return Ratio(sums[0] / sums[1], statistics.geometric_mean(mine / other for mine, other, _ in pairs))
 
     def wins(self, name: str) -> int:
-        return sum(layer.fastest(lambda _: True) == name for layer in self.layers)
+        return sum(layer.fastest(is_prepared) == name for layer in self.layers)
 
     def errors(self, name: str) -> list[float]:
         """In units of the error of sequential sums."""

@@ -12,6 +12,7 @@ from comparison.contestant import Contestant
 
 FEWEST_CALLS = 4
 FEWEST_ROUNDS = 2
+SHORTEST = 1e-9
 #: Threads that wait for work keep their cores busy for a while before they sleep.
 SECONDS_UNTIL_THREADS_SLEEP = 0.02
 
@@ -33,6 +34,8 @@ class Timing:
     """What one contestant took: the seconds of each call in each round."""
 
     rounds: list[list[float]] = field(default_factory=list)
+    #: What a call of its kind takes that does nothing. No part of `seconds`.
+    of_empty_call: float = 0.0
 
     @property
     def of_rounds(self) -> list[float]:
@@ -43,7 +46,9 @@ class Timing:
     @property
     def seconds(self) -> float:
         """The lower quartile of the rounds: three in four may be disturbed, and no lucky one decides."""
-        return sorted(self.of_rounds)[len(self.rounds) // 4]
+        seconds = sorted(self.of_rounds)[len(self.rounds) // 4]
+        # Of less than the clock can tell apart, nothing can be said.
+        return max(seconds - self.of_empty_call, SHORTEST)
 
     @property
     def calls(self) -> int:

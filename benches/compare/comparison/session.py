@@ -1,25 +1,28 @@
-"""Takes a layer from its problem string to its results."""
+"""Takes a problem from its string to its results."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 
-from comparison import arrays, exact, rounds
+from comparison import arrays, exact, foreign, rounds
 from comparison.contestant import Contestant, Maker, Unavailable
-from comparison.problem import Problem
+from comparison.exact import Expected
+from comparison.problem import Family, Problem
 from comparison.results import Entry, LayerResult
-from comparison.rounds import Pace
+from comparison.rounds import Pace, Timing
 
-F32_EPSILON = 2.0**-23
+EPSILONS = {"f32": 2.0**-23, "f64": 2.0**-52}
+#: Of signals that are no longer, the time of an empty call is no part.
+TINY = 1000
 
 
-def run_layer(problem: Problem, makers: Mapping[str, Maker], pace: Pace) -> LayerResult:
+def run_problem(problem: Problem, makers: Mapping[str, Maker], pace: Pace) -> LayerResult:
     """Prepares all contestants, checks what each computes, and times those that are right."""
     values, kernel = arrays.operands(problem)
-    expected = exact.result(problem, values, kernel)
-    sequential_error = exact.sequential_error(problem, values, kernel, expected)
+    expected = exact.expected(problem, values, kernel)
     entries = {name: Entry() for name in makers}
     with ExitStack() as open_contestants:
         contestants: dict[str, Contestant] = {}
@@ -30,7 +33,7 @@ def run_layer(problem: Problem, makers: Mapping[str, Maker], pace: Pace) -> Laye
                 contestant.run()
             except Unavailable as reason:
                 entries[name].reason = str(reason)
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001
                 # Whatever a library throws, the others go on.
                 entries[name].reason = f"{type(failure).__name__}: {failure}"
             else:
@@ -38,14 +41,24 @@ def run_layer(problem: Problem, makers: Mapping[str, Maker], pace: Pace) -> Laye
                 if not entries[name].reason:
                     contestants[name] = contestant
         if contestants:
-            for name, timing in rounds.measure(contestants, pace).items():
+            for name, timing in _measure(problem, contestants, pace).items():
                 entries[name].timing = timing
-    return LayerResult(problem, sequential_error, entries)
+    return LayerResult(problem, expected.sequential_error, entries)
 
 
-def _check(problem: Problem, contestant: Contestant, expected: exact.Doubles, entry: Entry) -> None:
-    entry.note = contestant.note
-    entry.error = exact.relative_error(contestant.output(), expected)
+def _measure(problem: Problem, contestants: Mapping[str, Contestant], pace: Pace) -> dict[str, Timing]:
+    timings = rounds.measure(contestants, pace)
+    if problem.family is Family.SIGNAL and problem.axes[0].size <= TINY:
+        empty = {name: replace(one, run=foreign.empty(one.arguments)) for name, one in contestants.items()}
+        calls = rounds.measure(empty, replace(pace, seconds=pace.seconds / 4))
+        for name, timing in timings.items():
+            timing.of_empty_call = calls[name].seconds
+    return timings
+
+
+def _check(problem: Problem, contestant: Contestant, expected: Expected, entry: Entry) -> None:
+    entry.note, entry.prepares = contestant.note, contestant.prepares
+    entry.error = expected.error(contestant.output())
     if not entry.error <= _most_error(problem):
         entry.reason = f"wrong results: relative error {entry.error:.1e}"
 
@@ -53,4 +66,4 @@ def _check(problem: Problem, contestant: Contestant, expected: exact.Doubles, en
 def _most_error(problem: Problem) -> float:
     """Results with a larger error are wrong. Rounding errors add up like the steps of a random walk; the constants
     leave room for transforms. A NaN is not below it."""
-    return F32_EPSILON * (64 + 4 * math.sqrt(math.prod(problem.kernel_shape[1:])))
+    return EPSILONS[problem.element] * (64 + 4 * math.sqrt(math.prod(problem.kernel_shape[1:])))

@@ -1,0 +1,67 @@
+"""OpenCV: filters of images, which take the kernel on every call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from comparison import arrays
+from comparison.arrays import Floats
+from comparison.contestant import Contestant, Maker, Unavailable
+from comparison.problem import Border, Problem
+
+try:
+    import cv2
+except ImportError as error:
+    raise Unavailable(str(error)) from None
+
+BORDERS = {Border.ZERO: cv2.BORDER_CONSTANT, Border.REFLECT101: cv2.BORDER_REFLECT_101}
+
+
+class OpenCv:
+    """Contestants `cv-filter2d` and `cv-sepfilter2d`. The former has an FFT inside for large kernels."""
+
+    makers: Mapping[str, Maker]
+
+    def __init__(self, threads: int) -> None:
+        cv2.setNumThreads(threads)
+        self.version = cv2.__version__
+        self.makers = {"cv-filter2d": _filter, "cv-sepfilter2d": _separable}
+
+
+def _filter(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
+    border, h = BORDERS[problem.border], arrays.copied(kernel[0, 0])
+    x, y = _images(problem, values)
+
+    def run() -> None:
+        cv2.filter2D(x, -1, h, y, borderType=border)
+
+    return Contestant(run, lambda: _planes(problem, y), prepares=False)
+
+
+def _separable(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
+    """Gets the two factors, where this crate gets the whole kernel and has to find them."""
+    if not problem.separable:
+        raise Unavailable("the kernel is not separable")
+    columns, strengths, rows = np.linalg.svd(kernel[0, 0].astype(np.float64))
+    scale = np.sqrt(strengths[0])
+    column, row = (arrays.copied((scale * v).astype(np.float32)) for v in (columns[:, 0], rows[0]))
+    border = BORDERS[problem.border]
+    x, y = _images(problem, values)
+
+    def run() -> None:
+        cv2.sepFilter2D(x, -1, row, column, y, borderType=border)
+
+    return Contestant(run, lambda: _planes(problem, y), prepares=False)
+
+
+def _images(problem: Problem, values: Floats) -> tuple[Floats, Floats]:
+    """Input and output: rows, columns, and channels if there are several."""
+    x = arrays.channels_last(values)[0]
+    y = arrays.empty(x.shape)
+    return (x[..., 0], y[..., 0]) if problem.channels_in == 1 else (x, y)
+
+
+def _planes(problem: Problem, y: Floats) -> Floats:
+    return arrays.channels_first(y.reshape(1, *y.shape[:2], problem.channels_in))
