@@ -18,9 +18,10 @@ from comparison.results import (
 )
 
 EXPLANATION = """\
-Times are of each round the mean of the fastest quarter of the calls, of the rounds the lower quartile, in milliseconds
-unless a table says microseconds. In parentheses the root mean square of the errors, in units of that of sums in the same
-type that add one product after the other. Ratios are times divided by times: above 1, ours is faster."""
+Times are of each round the mean of the fastest quarter of the calls, of the rounds the lower quartile. In parentheses
+the root mean square of the errors, in units of that of sums in the same type that add one product after the other.
+`wrong` stands where results are wrong, with the root mean square of the errors as a part of that of the exact results.
+Ratios are times divided by times: above 1, ours is faster."""
 
 OF_TINY = """Microseconds. From times of signals of at most 1000 elements, that of a foreign call of the same kind that does nothing
 has been subtracted, for every contestant."""
@@ -32,6 +33,7 @@ a workspace already, as `ipp-conv` has its buffer, `-once` has nothing and makes
 @dataclass(frozen=True)
 class Unit:
     name: str
+    words: str
     in_a_second: float
 
     def text(self, seconds: float) -> str:
@@ -41,7 +43,7 @@ class Unit:
         return f"{value:.{max(4 - whole, 0)}f}"
 
 
-MILLISECONDS, MICROSECONDS = Unit("ms", 1e3), Unit("µs", 1e6)
+MILLISECONDS, MICROSECONDS = Unit("ms", "milliseconds", 1e3), Unit("µs", "microseconds", 1e6)
 
 
 def document(run: Mapping[str, object], lists: Iterable[ListResult]) -> str:
@@ -65,9 +67,11 @@ def _text(value: object) -> str:
 def _section(result: ListResult) -> str:
     is_signals = all(layer.problem.family is Family.SIGNAL for layer in result.layers)
     unit = MICROSECONDS if is_signals else MILLISECONDS
-    parts = [f"## {result.name}", _summary(result, unit), _layers(result, unit)]
-    if is_signals:
-        parts.insert(1, OF_TINY)
+    parts = [f"## {result.name}", f"Times are {unit.words}."]
+    entries = (entry for layer in result.layers for entry in layer.entries.values())
+    if any(entry.timing and entry.timing.of_empty_call for entry in entries):
+        parts.append(OF_TINY)
+    parts += [_summary(result, unit), _layers(result, unit)]
     if result.unprepared:
         parts.append(_unprepared(result, unit))
     parts.append(_notes(result))
@@ -129,7 +133,7 @@ def _layer(layer: LayerResult, names: list[str], unit: Unit) -> list[str]:
 def _cell(layer: LayerResult, name: str, unit: Unit) -> str:
     entry = layer.entries.get(name)
     if entry is None or entry.seconds is None:
-        return "-"
+        return f"wrong: {entry.error:.0e}" if entry and entry.error is not None else "-"
     error = "" if entry.error is None else f" ({entry.error / layer.sequential_error:.2f})"
     return unit.text(entry.seconds) + error
 
