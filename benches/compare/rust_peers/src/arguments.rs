@@ -5,7 +5,7 @@ use std::path::PathBuf;
 pub const USAGE: &str = "\
 cargo run --release -- [OPTION...] [LIST...]
   LIST            a file, or the name of a list in ../lists (default: resnet50)
-  --only TEXT     layers whose problem string holds it
+  --only TEXT     problems whose string holds it
   --rounds N      turns of each contestant (default: 12)
   --out PATH      without suffix; writes PATH.jsonl and PATH.md (default: ../results/rust)";
 

@@ -1,5 +1,6 @@
 //! Results as Markdown and as JSON lines.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -7,14 +8,35 @@ use std::path::{Path, PathBuf};
 
 use crate::arguments::Arguments;
 use crate::layer::Layer;
+use crate::peers::ROSTER;
 
-/// One contestant on one layer. Errors are in units of that of sequential sums.
+/// One contestant on one problem: timed, or left out for a reason.
+#[derive(Clone)]
 pub struct Entry {
     pub name: &'static str,
     pub note: String,
-    pub seconds: f64,
+    pub seconds: Option<f64>,
     pub rounds: Vec<f64>,
+    /// In units of that of sequential sums.
     pub error: f64,
+    pub reason: String,
+}
+
+impl Entry {
+    pub fn new(name: &'static str) -> Self {
+        Entry {
+            name,
+            note: String::new(),
+            seconds: None,
+            rounds: Vec::new(),
+            error: f64::NAN,
+            reason: String::new(),
+        }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.name.starts_with("ours")
+    }
 }
 
 /// Grows line by line, so that what was measured survives an interruption.
@@ -22,13 +44,14 @@ pub struct Report {
     table: String,
     records: File,
     path: PathBuf,
-    /// Of each layer: how often its network has it, and the seconds of the contestants.
-    layers: Vec<(usize, Vec<f64>)>,
-    names: Vec<&'static str>,
+    /// Of each problem: how often its network has it, and the contestants.
+    problems: Vec<(usize, Vec<Entry>)>,
+    /// How many problems a contestant was left out of, for each reason.
+    reasons: BTreeMap<(&'static str, String), usize>,
 }
 
 impl Report {
-    pub fn new(arguments: &Arguments, names: &[&'static str]) -> io::Result<Self> {
+    pub fn new(arguments: &Arguments) -> io::Result<Self> {
         let path = arguments.out.clone();
         if let Some(directory) = path.parent() {
             fs::create_dir_all(directory)?;
@@ -38,54 +61,100 @@ impl Report {
         table += "\nTimes on one thread are milliseconds: of each round the mean of the fastest quarter of the calls, of \
                   the rounds\nthe lower quartile. In parentheses the root mean square of the errors, in units of that \
                   of sums in f32 that add\none product after the other.\n\n";
-        let _ = writeln!(table, "| layer | count | {} | rten / best of ours |", names.join(" | "));
-        let _ = writeln!(table, "| --- | ---: |{} ---: |", " ---: |".repeat(names.len()));
+        let names: Vec<_> = ROSTER.iter().map(|(name, _)| *name).collect();
+        let _ = writeln!(table, "| problem | count | {} | best peer | best peer / ours |", names.join(" | "));
+        let _ = writeln!(table, "| --- | ---: |{} --- | ---: |", " ---: |".repeat(names.len()));
         let records = File::create(with_suffix(&path, ".jsonl"))?;
-        Ok(Report { table, records, path, layers: Vec::new(), names: names.to_vec() })
+        Ok(Report { table, records, path, problems: Vec::new(), reasons: BTreeMap::new() })
     }
 
     pub fn add(&mut self, list: &str, layer: &Layer, entries: &[Entry]) -> io::Result<()> {
-        for entry in entries {
-            let Entry { name, note, seconds, error, .. } = entry;
-            let rounds =
-                entry.rounds.iter().map(|round| format!("{round:.4e}")).collect::<Vec<_>>().join(", ");
-            let Layer { text, count, .. } = layer;
+        let Layer { text, count, .. } = layer;
+        for Entry { name, note, seconds, error, rounds, reason } in entries {
+            let Some(seconds) = seconds else {
+                *self.reasons.entry((name, reason.clone())).or_default() += 1;
+                continue;
+            };
+            let rounds = rounds.iter().map(|round| format!("{round:.4e}")).collect::<Vec<_>>().join(", ");
             writeln!(
                 self.records,
                 "{{\"list\": \"{list}\", \"problem\": \"{text}\", \"count\": {count}, \"contestant\": \"{name}\", \
                  \"note\": \"{note}\", \"seconds\": {seconds:.4e}, \"error\": {error:.3}, \"rounds\": [{rounds}]}}"
             )?;
         }
-        let seconds: Vec<f64> = entries.iter().map(|entry| entry.seconds).collect();
-        let cells = entries.iter().map(|entry| format!("{:.4} ({:.2})", 1e3 * entry.seconds, entry.error));
+        let cells = entries.iter().map(|entry| match entry.seconds {
+            Some(seconds) => format!("{} ({:.2})", milliseconds(seconds), entry.error),
+            None => "-".to_string(),
+        });
         let cells = cells.collect::<Vec<_>>().join(" | ");
-        let label = layer.text.trim_start_matches("correlate ").trim_start_matches("f32 ");
-        let _ = writeln!(self.table, "| `{label}` | {} | {cells} | {:.3} |", layer.count, ratio(&seconds));
-        self.layers.push((layer.count, seconds));
+        let words = text.split_whitespace().filter(|word| word.contains('='));
+        let label = words.collect::<Vec<_>>().join(" ");
+        let peer = fastest(entries, false).map_or("", |peer| peer.name);
+        let ratio =
+            ratio(entries, |entry| !entry.is_ours()).map_or(String::new(), |ratio| format!("{ratio:.3}"));
+        let _ = writeln!(self.table, "| `{label}` | {count} | {cells} | {peer} | {ratio} |");
+        self.problems.push((*count, entries.to_vec()));
         Ok(())
     }
 
-    /// Ends the table with the sums, and writes it.
+    /// Ends the table with the sums, adds who was left out, and writes it.
     pub fn finish(mut self) -> io::Result<String> {
-        let sum = |contestant: usize| {
-            self.layers.iter().map(move |(count, seconds)| *count as f64 * seconds[contestant])
-        };
-        let sums: Vec<f64> = (0..self.names.len()).map(|contestant| sum(contestant).sum()).collect();
-        let cells: Vec<_> = sums.iter().map(|seconds| format!("{:.3}", 1e3 * seconds)).collect();
-        let _ = writeln!(self.table, "| sums, by count | | {} | {:.3} |", cells.join(" | "), ratio(&sums));
-        let logarithms = self.layers.iter().map(|(_, seconds)| ratio(seconds).ln()).sum::<f64>();
-        let mean = (logarithms / self.layers.len().max(1) as f64).exp();
-        let blanks = " |".repeat(self.names.len());
-        let _ = writeln!(self.table, "| geometric mean | |{blanks} {mean:.3} |");
+        let [sums, means]: [Vec<_>; 2] = [
+            ROSTER.iter().map(|(name, _)| self.sum(name)).collect(),
+            ROSTER.iter().map(|(name, _)| self.mean(|entry| entry.name == *name)).collect(),
+        ];
+        let _ = writeln!(self.table, "| sums, by count | | {} | | |", sums.join(" | "));
+        let best = self.mean(|entry| !entry.is_ours());
+        let _ = writeln!(
+            self.table,
+            "| geometric mean of time / best of ours | | {} | | {best} |",
+            means.join(" | ")
+        );
+        if !self.reasons.is_empty() {
+            self.table += "\nLeft out:\n\n";
+        }
+        for ((name, reason), count) in &self.reasons {
+            let _ = writeln!(self.table, "- {name}, {count} of {} problems: {reason}", self.problems.len());
+        }
         fs::write(with_suffix(&self.path, ".md"), &self.table)?;
         Ok(self.table)
     }
+
+    /// Over the problems that it ran.
+    fn sum(&self, name: &str) -> String {
+        let of = |(count, entries): &(usize, Vec<Entry>)| {
+            let entry = entries.iter().find(|entry| entry.name == name);
+            entry.and_then(|entry| entry.seconds).map(|seconds| seconds * *count as f64)
+        };
+        milliseconds(self.problems.iter().filter_map(of).sum())
+    }
+
+    fn mean(&self, which: impl Fn(&Entry) -> bool) -> String {
+        let ratios = self.problems.iter().filter_map(|(_, entries)| ratio(entries, &which));
+        let logarithms: Vec<f64> = ratios.map(f64::ln).collect();
+        if logarithms.is_empty() {
+            return String::new();
+        }
+        format!("{:.3}", (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp())
+    }
 }
 
-/// The peer's time, which is the last, in units of the best of ours.
-fn ratio(seconds: &[f64]) -> f64 {
-    let Some((peer, ours)) = seconds.split_last() else { return f64::NAN };
-    peer / ours.iter().copied().fold(f64::INFINITY, f64::min)
+fn fastest(entries: &[Entry], ours: bool) -> Option<&Entry> {
+    let timed = entries.iter().filter(|entry| entry.is_ours() == ours && entry.seconds.is_some());
+    timed.min_by(|a, b| a.seconds.partial_cmp(&b.seconds).unwrap_or(std::cmp::Ordering::Equal))
+}
+
+/// The fastest of some in units of the best of ours.
+fn ratio(entries: &[Entry], which: impl Fn(&Entry) -> bool) -> Option<f64> {
+    let some = entries.iter().filter(|entry| which(entry)).filter_map(|entry| entry.seconds);
+    Some(some.reduce(f64::min)? / fastest(entries, true)?.seconds?)
+}
+
+/// Four digits.
+fn milliseconds(seconds: f64) -> String {
+    let value = 1e3 * seconds;
+    let digits = 4 - value.log10().floor().clamp(-2.0, 3.0) as i32;
+    format!("{value:.*}", usize::try_from(digits - 1).unwrap_or(0))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

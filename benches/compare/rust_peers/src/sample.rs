@@ -1,8 +1,11 @@
 //! What the results ought to be, on a sample of the outputs, and how large their errors may be expected to be.
 
-use crate::layer::Layer;
+use crate::layer::{Layer, Operands};
 
 const SAMPLES: usize = 2000;
+const FEWEST_SAMPLES: usize = 100;
+/// Of a sample; long kernels have smaller ones.
+const MOST_PRODUCTS: usize = 20_000_000;
 
 /// One output: where it is, and its exact value.
 struct Output {
@@ -17,13 +20,15 @@ pub struct Sample {
 }
 
 impl Sample {
-    pub fn new(layer: &Layer, input: &[f32], kernel: &[f32]) -> Self {
+    pub fn new(layer: &Layer, operands: &Operands) -> Self {
         let count: usize = layer.shapes.output.iter().product();
         // Coprime to most sizes, so that all rows, columns and channels get their share.
-        let step = (count / SAMPLES).max(1) | 1;
+        let products_of_one: usize = layer.shapes.kernel[1..].iter().product();
+        let samples = SAMPLES.min((MOST_PRODUCTS / products_of_one).max(FEWEST_SAMPLES));
+        let step = (count / samples).max(1) | 1;
         let (mut outputs, mut sequential) = (Vec::new(), Vec::new());
         for at in (0..count).step_by(step).map(|index| place(index, layer.shapes.output)) {
-            let products = products(layer, input, kernel, at);
+            let products = products(layer, operands, at);
             outputs.push(Output {
                 at,
                 value: products.iter().map(|[x, h]| f64::from(*x) * f64::from(*h)).sum(),
@@ -64,19 +69,18 @@ pub fn index(at: [usize; 4], shape: [usize; 4]) -> usize {
 }
 
 /// The inputs under an output, each with its tap.
-fn products(layer: &Layer, input: &[f32], kernel: &[f32], at: [usize; 4]) -> Vec<[f32; 2]> {
-    let Layer { conv, shapes, padding, .. } = layer;
+fn products(layer: &Layer, operands: &Operands, at: [usize; 4]) -> Vec<[f32; 2]> {
+    let Layer { conv, shapes, .. } = layer;
     let group = at[1] / (conv.channels_out / conv.groups);
     let under = |axis: usize, tap: usize| {
-        let position = at[2 + axis] * conv.stride[axis] + tap * conv.dilation[axis];
-        position.checked_sub(padding[axis]).filter(|&position| position < conv.input[axis])
+        layer.under(axis, at[2 + axis] * conv.stride[axis] + tap * conv.dilation[axis])
     };
     let taps = shapes.kernel[1..].iter().product();
     let pair = |number| {
         let [_, channel, row, column] = place(number, shapes.kernel);
         let from = [at[0], group * shapes.kernel[1] + channel, under(0, row)?, under(1, column)?];
         let tap = [at[1], channel, row, column];
-        Some([input[index(from, shapes.input)], kernel[index(tap, shapes.kernel)]])
+        Some([operands.input[index(from, shapes.input)], operands.correlated[index(tap, shapes.kernel)]])
     };
     (0..taps).filter_map(pair).collect()
 }
