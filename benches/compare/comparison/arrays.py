@@ -16,7 +16,7 @@ from comparison.problem import Family, Problem
 Floats = NDArray[Any]
 
 CACHE_LINE = 64
-TYPES = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
+TYPES: dict[str, np.dtype[Any]] = {"f32": np.dtype(np.float32), "f64": np.dtype(np.float64)}
 
 
 def empty(shape: Sequence[int], element: str = "f32") -> Floats:

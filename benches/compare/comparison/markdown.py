@@ -141,7 +141,8 @@ def _cell(layer: LayerResult, name: str, unit: Unit) -> str:
 def _unprepared(result: ListResult, unit: Unit) -> str:
     names = result.unprepared
     ours = [name for name in names if not is_peer(name)]
-    rows, ratios = [], {name: [] for name in ours}
+    rows: list[list[str]] = []
+    ratios: dict[str, list[float]] = {name: [] for name in ours}
     for layer in result.layers:
         peer = layer.fastest(lambda name: is_peer(name) and name in names)
         best = layer.seconds(peer) if peer else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from comparison import arrays
 from comparison.arrays import Floats
 from comparison.contestant import Contestant, Maker, Unavailable, require_few_products
 from comparison.problem import Axis, Problem
+
+Mode = Literal["full", "same", "valid"]
 
 
 class NumPy:
@@ -34,10 +37,10 @@ def _prepare(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
     return Contestant(run, lambda: result[0][None, None], prepares=False)
 
 
-def mode(axis: Axis) -> str:
+def mode(axis: Axis) -> Mode:
     """What NumPy and SciPy call this part of the whole convolution."""
     middle = (axis.taps - 1) // 2
-    parts = {
+    parts: dict[Mode, slice] = {
         "full": slice(0, axis.size + axis.taps - 1),
         "same": slice(middle, middle + axis.size),
         "valid": slice(axis.taps - 1, axis.size),

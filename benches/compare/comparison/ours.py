@@ -77,7 +77,7 @@ class Convolve:
         self._threads, self._options = threads, options
         self.version = str(path)
         layers = {f"{prefix}-{layout}": partial(self._layer, layout) for layout in ("nchw", "nhwc")}
-        others = {
+        others: dict[str, Maker] = {
             prefix: self._prepared,
             f"{prefix}-pack": partial(self._unprepared, "convolve_pack_and_run"),
             f"{prefix}-once": partial(self._unprepared, "convolve_run_once"),
