@@ -14,7 +14,7 @@ test:
 bench *arguments:
     cargo bench {{arguments}}
 
-# Times this crate and other libraries on lists of layers; arguments go to `compare.py`.
+# Times this crate and other libraries on lists of problems; arguments go to `compare.py`.
 compare *arguments:
     test -d benches/compare/.venv || benches/compare/setup.sh
     benches/compare/.venv/bin/python benches/compare/compare.py {{arguments}}
