@@ -5,9 +5,11 @@
 //! loops listed by [`hot_loops`].
 
 pub(crate) mod channel_tile;
+pub(crate) mod column_pass;
 pub(crate) mod depthwise_tile;
 mod finish;
 pub(crate) mod gemm_tile;
+pub(crate) mod row_pass;
 pub(crate) mod sliding_tile;
 #[cfg(feature = "fft")]
 pub(crate) mod spectrum;
@@ -42,5 +44,7 @@ pub fn hot_loops(registers: usize) -> Vec<HotLoop> {
     loops.extend(gemm_tile::hot_loops(registers));
     loops.extend(channel_tile::hot_loops(registers));
     loops.extend(depthwise_tile::hot_loops(registers));
+    loops.extend(column_pass::hot_loops(registers));
+    loops.extend(row_pass::hot_loops());
     loops
 }
