@@ -26,7 +26,7 @@ pub(crate) const fn tall(registers: usize) -> usize {
 
 /// Vectors side by side in a low tile, as registers allow.
 const fn low_vectors(registers: usize) -> usize {
-    if registers >= 32 { 4 } else { 3 }
+    if registers >= 32 { 4 } else { 2 }
 }
 
 /// Computes `rows` x `width` sums.
@@ -71,7 +71,7 @@ impl<T: Element> Microkernel<T> for ColumnPass<'_, T> {
                     (true, _, 32..) => self.row_block::<I, 8, TALL_VECTORS>(isa, row),
                     (true, _, _) => self.row_block::<I, 6, TALL_VECTORS>(isa, row),
                     (false, LOW.., 32..) => self.row_block::<I, LOW, 4>(isa, row),
-                    (false, LOW.., _) => self.row_block::<I, LOW, 3>(isa, row),
+                    (false, LOW.., _) => self.row_block::<I, LOW, 2>(isa, row),
                     _ => self.row_block::<I, 1, 4>(isa, row),
                 };
             }

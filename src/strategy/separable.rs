@@ -16,7 +16,7 @@ use core::ops::Range;
 
 use super::{Estimate, Packing, Prepared, Strategy};
 use crate::call::Call;
-use crate::conv::{Accuracy, Choice, Operation};
+use crate::conv::{Accuracy, Operation};
 use crate::cost::{Machine, SeparableShape, separable_seconds};
 use crate::element::Element;
 use crate::error::{Declined, Error};
@@ -38,13 +38,9 @@ fn serves(problem: &Problem) -> bool {
     problem.group_in == 1 && problem.rows.taps > 1 && problem.columns.taps > 1
 }
 
-/// Looks for terms, unless the request forces another strategy.
+/// Looks for terms where that can help.
 pub(super) fn facts<T: Element>(problem: &Problem, kernel: View<'_, T>) -> KernelFacts {
-    let is_asked = match &problem.conv.strategy {
-        Choice::Auto => true,
-        Choice::Only(name) => name == "separable",
-    };
-    let found = if is_asked && serves(problem) { LowRank::of(kernel) } else { None };
+    let found = if serves(problem) { LowRank::of(kernel) } else { None };
     found.map_or(KernelFacts::HighRank, KernelFacts::LowRank)
 }
 

@@ -172,13 +172,11 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         (lanes - self.in_place.start % lanes) % lanes
     }
 
-    fn taps(&self) -> (&'a [T], &'a [T])
-    where
-        'b: 'a,
-    {
+    /// Those along columns, and those along rows.
+    fn taps(&self) -> (&'a [T], &'a [T]) {
         let len = self.plan.channel_len();
         let taps: &'a [T] = &self.call.packed[self.part.channel * len..][..len];
-        taps.split_at(self.plan.cut.sums() / self.plan.cut.tile * self.plan.problem.rows.taps)
+        taps.split_at(self.plan.terms * self.plan.problem.rows.taps)
     }
 
     fn sum_columns(&self, rows: usize, room: &mut Room<'_, T>) {
