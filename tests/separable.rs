@@ -152,7 +152,9 @@ fn real_numbers_agree_within_the_bound<T: Element>(seed: u64) {
             };
             let found = plan.explain().separable_terms.expect("it was chosen for these");
             assert!(found.count <= terms, "{found:?}");
-            assert!(found.truncation <= 8.0 * unit_roundoff::<T>() && found.weight >= 1.0, "{found:?}");
+            // And what may be lost in comparing.
+            let accepted = 8.0 * unit_roundoff::<T>() + terms as f64 * found.weight * f64::EPSILON;
+            assert!(found.truncation <= accepted && found.weight >= 1.0, "{found:?}");
             assert!(found.weight <= (terms as f64).sqrt() + 1e-6, "orthogonal terms: {found:?}");
             let computed = operands.execute(&plan, conv.accumulate != 0.0);
             for (i, (value, exact)) in computed.iter().zip(&exact).enumerate() {
@@ -198,9 +200,9 @@ fn without_values_or_with_full_rank_it_declines_and_says_why() {
     // Left to choose, full rank is no obstacle, and every candidate says why not.
     let chosen = with(&conv.strategy("auto"), &full).unwrap();
     assert_ne!(chosen.strategy(), "separable");
-    let wide = Conv::d2([40, 40], [5, 5]).dilation([1 << 40, 1]).padding(Padding::Full).strategy("separable");
+    let wide = Conv::d2([40, 40], [5, 5]).dilation([1, 1 << 20]).padding(Padding::Full).strategy("separable");
     let mean = Kernel::<f32>::mean([5, 5]).unwrap();
-    assert!(matches!(declined(with(&wide, &mean)), Declined::Problem { .. } | Declined::Values { .. }));
+    assert!(matches!(declined(with(&wide, &mean)), Declined::Problem { .. }));
 }
 
 #[test]

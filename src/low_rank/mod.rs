@@ -170,7 +170,10 @@ impl<'a, T: Element> Terms<'a, T> {
             }
             let found = if terms == 1 { self.one_term(norm) } else { self.singular_terms(terms, norm) };
             if found.truncation * norm <= ACCEPTED * unit {
-                return Some(found);
+                // What the comparison itself may have lost.
+                let lost = terms as f64 * f64::EPSILON * found.weight;
+                let [truncation, by_tap] = [found.truncation + lost, found.by_tap + lost];
+                return Some(LowRank { truncation, by_tap, ..found });
             }
         }
         None
@@ -218,7 +221,7 @@ impl<'a, T: Element> Terms<'a, T> {
         row.iter_mut().for_each(|value| *value /= divisor);
         self.project_columns(1);
         let found = self.compare(1, norm);
-        if found.by_tap <= 4.0 * f64::EPSILON {
+        if found.by_tap == 0.0 {
             return found;
         }
         self.project_rows(1);
@@ -267,7 +270,7 @@ impl<'a, T: Element> Terms<'a, T> {
         }
     }
 
-    /// What the rounded factors miss of the taps, what is lost in finding out included.
+    /// What the rounded factors miss of the taps.
     fn compare(&self, terms: usize, norm: f64) -> LowRank {
         let [rows, columns] = self.dims;
         let rounded = |value: f64| T::from_f64(value).to_f64();
@@ -285,14 +288,7 @@ impl<'a, T: Element> Terms<'a, T> {
             by_tap = if difference == 0.0 { by_tap } else { by_tap.max((difference / tap).abs()) };
         }
         let weight = (weights.sqrt() / norm).max(1.0);
-        let lost = terms as f64 * f64::EPSILON * weight;
-        LowRank {
-            terms,
-            truncation: squares.sqrt() / norm + lost,
-            by_tap: by_tap + lost,
-            weight,
-            is_shared: false,
-        }
+        LowRank { terms, truncation: squares.sqrt() / norm, by_tap, weight, is_shared: false }
     }
 }
 
@@ -326,8 +322,8 @@ mod tests {
             let of_f32 = low_rank(&sum_of::<f32>(terms, [9, 11]), [9, 11]).unwrap();
             let of_f64 = low_rank(&sum_of::<f64>(terms, [9, 11]), [9, 11]).unwrap();
             assert_eq!([of_f32.terms, of_f64.terms], [terms; 2]);
-            assert!(of_f32.truncation <= 8.0 * f64::from(f32::EPSILON) / 2.0);
-            assert!(of_f64.truncation <= 8.0 * f64::EPSILON / 2.0);
+            assert!(of_f32.truncation <= 4.0 * f64::from(f32::EPSILON) + 1e-14);
+            assert!(of_f64.truncation <= (4.0 + 2.0 * terms as f64) * f64::EPSILON);
             // Orthogonal terms: the absolute values cannot weigh more than the root of their number.
             assert!(of_f64.weight <= (terms as f64).sqrt() * (1.0 + 1e-12));
         }
