@@ -165,12 +165,12 @@ fn execute<T: Element>(bytes: &mut Bytes<'_>, instruction_set: &'static str) -> 
     if !is_affordable(&request) {
         return reached;
     }
-    let mut operands = None;
+    let mut operands: Option<Option<Operands<T>>> = None;
     for strategy in convolve::strategies() {
         request.strategy = Some(strategy);
         let plan = match &operands {
             // Depends on the values of the kernel, which strides of zero make separable.
-            Some(operands) if strategy == "separable" => {
+            Some(Some(operands)) if strategy == "separable" => {
                 let planned = request.conv().with_kernel(operands.kernel.view(), None);
                 planned.map(|convolver| convolver.plan().clone())
             }
