@@ -4,6 +4,7 @@ use crate::conv::Choice;
 use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::{Declined, Error};
+use crate::low_rank::KernelFacts;
 use crate::problem::Problem;
 use crate::strategy::{self, Estimate, Strategy};
 
@@ -13,12 +14,13 @@ pub(crate) type Answer = Result<Estimate, Declined>;
 /// The strategy to use, with its estimate. One that failed is passed over, unless the request forces it.
 pub(crate) fn choose<T: Element>(
     problem: &Problem,
+    kernel: &KernelFacts,
     failed: Option<&str>,
 ) -> Result<(&'static dyn Strategy<T>, Estimate), Error> {
     let machine = Machine::get();
     if let Choice::Only(name) = &problem.conv.strategy {
         let strategy = find::<T>(name)?;
-        let estimate = strategy.estimate(problem, machine);
+        let estimate = strategy.estimate_known(problem, machine, kernel);
         return estimate
             .map(|estimate| (strategy, estimate))
             .map_err(|reason| Error::Declined { strategy: strategy.name(), reason });
@@ -26,7 +28,7 @@ pub(crate) fn choose<T: Element>(
     let mut best: Option<(&'static dyn Strategy<T>, Estimate)> = None;
     let mut refusal = None;
     for &strategy in strategy::registry::<T>().iter().filter(|strategy| Some(strategy.name()) != failed) {
-        match strategy.estimate(problem, machine) {
+        match strategy.estimate_known(problem, machine, kernel) {
             Ok(estimate) if best.is_none_or(|(_, least)| estimate.seconds < least.seconds) => {
                 best = Some((strategy, estimate));
             }
@@ -38,11 +40,11 @@ pub(crate) fn choose<T: Element>(
 }
 
 /// What every strategy answers, in the order of the registry.
-pub(crate) fn answers<T: Element>(problem: &Problem) -> Vec<(&'static str, Answer)> {
+pub(crate) fn answers<T: Element>(problem: &Problem, kernel: &KernelFacts) -> Vec<(&'static str, Answer)> {
     let machine = Machine::get();
     strategy::registry::<T>()
         .iter()
-        .map(|strategy| (strategy.name(), strategy.estimate(problem, machine)))
+        .map(|strategy| (strategy.name(), strategy.estimate_known(problem, machine, kernel)))
         .collect()
 }
 

@@ -7,6 +7,7 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::executor::Executor;
 use crate::explain::Explanation;
+use crate::kernels::Kernel;
 use crate::plan::{PackedKernel, Plan};
 use crate::view::{View, ViewMut};
 use crate::workspace::Workspace;
@@ -33,14 +34,42 @@ pub struct Convolver<T: Element> {
 impl Conv {
     /// Plans, and packs `kernel` (output channel, input channel of the group, row, column) and `bias` (one value
     /// per output channel): all that is slow or allocates happens here.
+    ///
+    /// As the values are known, this finds kernels that are sums of few separable ones, which [`plan`](Conv::plan) cannot.
     pub fn with_kernel<T: Element>(
         &self,
         kernel: View<'_, T>,
         bias: Option<&[T]>,
     ) -> Result<Convolver<T>, Error> {
-        let plan = self.plan()?;
+        let plan = Plan::for_kernel(self, kernel)?;
         let packed = Arc::new(plan.pack(kernel, bias)?);
         Ok(Convolver { plan, packed })
+    }
+
+    /// As [`with_kernel`](Conv::with_kernel), the kernel given as a column and a row, the same for every output channel:
+    /// tap (i, j) is `column[i] * row[j]`. There must be one input channel to each group.
+    ///
+    /// The strategy is chosen by cost as always, and need not be `separable`.
+    ///
+    /// ```
+    /// use convolve::{Conv, Padding, View, ViewMut};
+    /// let conv = Conv::d2([3, 4], [3, 3]).padding(Padding::Same);
+    /// let blur = conv.with_factors(&[0.25f32, 0.5, 0.25], &[0.25, 0.5, 0.25], None)?;
+    /// let dot = [0.0, 0.0, 0.0, 0.0, 0.0, 16.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+    /// let mut y = [0.0; 12];
+    /// blur.execute(View::plane(&dot, [3, 4])?, ViewMut::plane(&mut y, [3, 4])?, &mut blur.workspace()?)?;
+    /// assert_eq!(y, [1.0, 2.0, 1.0, 0.0, 2.0, 4.0, 2.0, 0.0, 1.0, 2.0, 1.0, 0.0]);
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn with_factors<T: Element>(
+        &self,
+        column: &[T],
+        row: &[T],
+        bias: Option<&[T]>,
+    ) -> Result<Convolver<T>, Error> {
+        let kernel = Kernel::separable(column, row)?;
+        let dims = [self.channels_out, 1, column.len(), row.len()];
+        self.with_kernel(View::strided(kernel.taps(), 0, dims, [0, 0, row.len() as isize, 1])?, bias)
     }
 }
 

@@ -184,6 +184,12 @@ pub enum Declined {
         /// Which ones.
         serves: &'static str,
     },
+    /// It depends on the values of the kernel: on others than these, or they are not known when a plan is made without
+    /// them.
+    Values {
+        /// What it needs.
+        needs: &'static str,
+    },
 }
 
 impl fmt::Display for Declined {
@@ -194,6 +200,7 @@ impl fmt::Display for Declined {
                 write!(f, "it needs {needed} bytes of workspace, the limit is {limit}")
             }
             Declined::Problem { serves } => write!(f, "it serves only {serves}"),
+            Declined::Values { needs } => write!(f, "it needs {needs}"),
         }
     }
 }

@@ -5,6 +5,7 @@ use core::fmt;
 use crate::choose;
 use crate::element::Element;
 use crate::error::Declined;
+use crate::low_rank::KernelFacts;
 use crate::problem::Problem;
 
 /// The problem, the strategy chosen, and what every strategy answered. Prints as a small table.
@@ -42,6 +43,8 @@ pub struct Explanation {
     pub packed: usize,
     /// Every strategy with its answer, in the order in which ties are decided.
     pub candidates: Vec<Candidate>,
+    /// What the kernel is a sum of, if its values were known when planning and it is such a sum.
+    pub separable_terms: Option<SeparableTerms>,
     /// What a user of the chosen strategy should know, if anything.
     pub caution: Option<&'static str>,
 }
@@ -66,9 +69,29 @@ pub struct Prediction {
     pub workspace: usize,
 }
 
+/// A kernel as a sum of separable ones, each the product of a column and a row; of several planes the worst. Norms are
+/// those of Frobenius.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SeparableTerms {
+    /// How many there are.
+    pub count: usize,
+    /// What their sum misses of the kernel, relative to it, by norms: at the level of round-off.
+    pub truncation: f64,
+    /// What it misses of a tap at most, relative to that tap; infinite if it is not zero where a tap is.
+    pub by_tap: f64,
+    /// How much their absolute values weigh, relative to the kernel, by norms: 1 for a single term.
+    pub weight: f64,
+}
+
 impl Explanation {
-    pub(crate) fn new<T: Element>(problem: &Problem, strategy: &'static str, bytes: [usize; 2]) -> Self {
-        let candidates = choose::answers::<T>(problem).into_iter().map(|(strategy, answer)| {
+    pub(crate) fn new<T: Element>(
+        problem: &Problem,
+        kernel: &KernelFacts,
+        strategy: &'static str,
+        bytes: [usize; 2],
+    ) -> Self {
+        let candidates = choose::answers::<T>(problem, kernel).into_iter().map(|(strategy, answer)| {
             let answer = answer.map(|cost| Prediction { seconds: cost.seconds, workspace: cost.workspace });
             Candidate { strategy, answer }
         });
@@ -83,14 +106,27 @@ impl Explanation {
             workspace: bytes[0],
             packed: bytes[1],
             candidates: candidates.collect(),
-            caution: caution(strategy),
+            separable_terms: match kernel {
+                KernelFacts::LowRank(found) => Some(SeparableTerms {
+                    count: found.terms,
+                    truncation: found.truncation,
+                    by_tap: found.by_tap,
+                    weight: found.weight,
+                }),
+                _ => None,
+            },
+            caution: caution(strategy, kernel),
         }
     }
 }
 
-/// What comes with strategies that transform their inputs.
-fn caution(strategy: &str) -> Option<&'static str> {
+/// What comes with strategies that transform their inputs, and with terms that cancel.
+fn caution(strategy: &str, kernel: &KernelFacts) -> Option<&'static str> {
     match strategy {
+        "separable" if matches!(kernel, KernelFacts::LowRank(found) if found.terms > 1) => Some(
+            "the terms of the kernel cancel in part, so that errors are bounded by norms; accuracy=componentwise keeps \
+             such kernels out",
+        ),
         "fft" => Some(
             "a NaN or infinity spreads over its whole FFT block, and errors are bounded by norms; \
              accuracy=componentwise keeps fft out",
@@ -120,6 +156,9 @@ impl fmt::Display for Explanation {
                 }
                 Err(reason) => writeln!(f, "declines: {reason}")?,
             }
+        }
+        if let Some(SeparableTerms { count, truncation, .. }) = self.separable_terms {
+            writeln!(f, "kernel     {count} separable terms, which miss {truncation:.1e} of it")?;
         }
         match self.caution {
             Some(caution) => writeln!(f, "caution    {caution}"),

@@ -11,8 +11,9 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::executor::{Executor, Serial};
 use crate::explain::Explanation;
+use crate::low_rank::KernelFacts;
 use crate::problem::Problem;
-use crate::strategy::{Packing, Prepared};
+use crate::strategy::{self, Packing, Prepared};
 use crate::view::{View, ViewMut};
 use crate::workspace::{ALIGNMENT, AlignedBuffer, Workspace, aligned};
 
@@ -37,14 +38,16 @@ pub struct Plan<T: Element> {
 }
 
 impl Conv {
-    /// Checks the request, chooses a strategy and freezes it. Holds no kernel values.
+    /// Checks the request, chooses a strategy and freezes it. Holds no kernel values, and knows none: `separable`, which
+    /// depends on them, is chosen by [`with_kernel`](Conv::with_kernel) only.
     pub fn plan<T: Element>(&self) -> Result<Plan<T>, Error> {
-        Plan::new(self)
+        Plan::new(Problem::new(self, T::TYPE)?, KernelFacts::Unknown)
     }
 }
 
 struct Frozen<T: Element> {
     problem: Problem,
+    kernel: KernelFacts,
     strategy: &'static str,
     seconds: f64,
     prepared: Box<dyn Prepared<T>>,
@@ -73,16 +76,26 @@ pub struct PackedKernel<T> {
 }
 
 impl<T: Element> Plan<T> {
-    fn new(conv: &Conv) -> Result<Self, Error> {
+    /// The plan for this kernel, whose structure counts in the choice. It serves other kernels as well, unless the
+    /// strategy chosen depends on values.
+    pub(crate) fn for_kernel(conv: &Conv, kernel: View<'_, T>) -> Result<Self, Error> {
         let problem = Problem::new(conv, T::TYPE)?;
-        let (mut strategy, mut estimate) = choose::choose::<T>(&problem, None)?;
-        let mut prepared = strategy.prepare(&problem, Machine::get());
+        check_dims(problem.kernel_shape(), &kernel)?;
+        let facts = strategy::facts(&problem, kernel);
+        Self::new(problem, facts)
+    }
+
+    fn new(problem: Problem, kernel: KernelFacts) -> Result<Self, Error> {
+        let machine = Machine::get();
+        let (mut strategy, mut estimate) = choose::choose::<T>(&problem, &kernel, None)?;
+        let mut prepared = strategy.prepare_known(&problem, machine, &kernel);
         if problem.conv.strategy == Choice::Auto && matches!(prepared, Err(Error::OutOfMemory { .. })) {
-            (strategy, estimate) = choose::choose::<T>(&problem, Some(strategy.name()))?;
-            prepared = strategy.prepare(&problem, Machine::get());
+            (strategy, estimate) = choose::choose::<T>(&problem, &kernel, Some(strategy.name()))?;
+            prepared = strategy.prepare_known(&problem, machine, &kernel);
         }
         let prepared = prepared?;
-        let frozen = Frozen { strategy: strategy.name(), seconds: estimate.seconds, prepared, problem };
+        let frozen =
+            Frozen { strategy: strategy.name(), seconds: estimate.seconds, kernel, prepared, problem };
         Ok(Plan { frozen: Arc::new(frozen) })
     }
 
@@ -119,11 +132,14 @@ impl<T: Element> Plan<T> {
     /// The problem, the choice, and what every strategy answered.
     pub fn explain(&self) -> Explanation {
         let bytes = [self.workspace_bytes(), self.packed_bytes()];
-        Explanation::new::<T>(&self.frozen.problem, self.frozen.strategy, bytes)
+        Explanation::new::<T>(&self.frozen.problem, &self.frozen.kernel, self.frozen.strategy, bytes)
     }
 
     /// Lays out `kernel` (output channel, input channel of the group, row, column) for this plan, with one bias
     /// value per output channel.
+    ///
+    /// If the strategy is `separable`, the kernel must be of as low a rank as the one planned for, as accurately; else
+    /// the error is [`Error::Declined`].
     pub fn pack(&self, kernel: View<'_, T>, bias: Option<&[T]>) -> Result<PackedKernel<T>, Error> {
         self.check_kernel(&kernel, bias)?;
         let packing = self.frozen.prepared.packing();
@@ -133,12 +149,12 @@ impl<T: Element> Plan<T> {
             scratch: AlignedBuffer::zeroed(packing.scratch)?,
             bias: bias.map(<[T]>::to_vec),
         };
-        self.fill(&mut packed, kernel);
+        self.fill(&mut packed, kernel)?;
         Ok(packed)
     }
 
     /// Replaces the values of a packed kernel without allocating. It must have the packing of this plan, and a
-    /// bias if and only if one is given.
+    /// bias if and only if one is given. When it returns an error, the packed kernel is as it was.
     pub fn pack_into(
         &self,
         packed: &mut PackedKernel<T>,
@@ -147,21 +163,25 @@ impl<T: Element> Plan<T> {
     ) -> Result<(), Error> {
         self.check_kernel(&kernel, bias)?;
         self.check_packing(packed)?;
-        match (&mut packed.bias, bias) {
-            (Some(old), Some(new)) => old.copy_from_slice(new),
-            (None, None) => {}
-            (old, new) => {
-                let count = |bias: Option<&[T]>| bias.map_or(0, <[T]>::len);
-                let (expected, got) = (count(old.as_deref()), count(new));
-                return Err(Error::Length { operand: "bias", expected, got });
-            }
+        let count = |bias: Option<&[T]>| bias.map_or(0, <[T]>::len);
+        let (expected, got) = (count(packed.bias.as_deref()), count(bias));
+        if packed.bias.is_some() != bias.is_some() {
+            return Err(Error::Length { operand: "bias", expected, got });
         }
-        self.fill(packed, kernel);
+        self.fill(packed, kernel)?;
+        if let (Some(old), Some(new)) = (&mut packed.bias, bias) {
+            old.copy_from_slice(new);
+        }
         Ok(())
     }
 
-    fn fill(&self, packed: &mut PackedKernel<T>, kernel: View<'_, T>) {
-        self.frozen.prepared.pack(kernel, packed.values.as_mut_slice(), packed.scratch.as_mut_slice());
+    fn fill(&self, packed: &mut PackedKernel<T>, kernel: View<'_, T>) -> Result<(), Error> {
+        let (prepared, scratch) = (&self.frozen.prepared, packed.scratch.as_mut_slice());
+        prepared
+            .admits(kernel, scratch)
+            .map_err(|reason| Error::Declined { strategy: self.frozen.strategy, reason })?;
+        prepared.pack(kernel, packed.values.as_mut_slice(), scratch);
+        Ok(())
     }
 
     /// Bytes that a packed kernel takes: about those of the kernel for `direct` and `gemm`, up to four times
@@ -274,9 +294,7 @@ impl<T: Element> Plan<T> {
 
     fn check_kernel(&self, kernel: &View<'_, T>, bias: Option<&[T]>) -> Result<(), Error> {
         let expected = self.kernel_shape();
-        if kernel.dims() != expected {
-            return Err(Error::Shape { operand: "kernel", expected, got: kernel.dims() });
-        }
+        check_dims(expected, kernel)?;
         match bias {
             Some(bias) if bias.len() != expected[0] => {
                 Err(Error::Length { operand: "bias", expected: expected[0], got: bias.len() })
@@ -317,6 +335,14 @@ impl<T: Element> Plan<T> {
             return Err(Error::WorkspaceTooSmall { expected, got: workspace });
         }
         Ok(())
+    }
+}
+
+fn check_dims<T>(expected: [usize; 4], kernel: &View<'_, T>) -> Result<(), Error> {
+    if kernel.dims() == expected {
+        Ok(())
+    } else {
+        Err(Error::Shape { operand: "kernel", expected, got: kernel.dims() })
     }
 }
 

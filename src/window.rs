@@ -44,16 +44,26 @@ impl<T: Element> Extension<T> {
             _ if n == 0 => return Source::Value(T::default()),
             Extension::Replicate => at.clamp(0, n - 1),
             Extension::Symmetric => {
-                let phase = at.rem_euclid(2 * n);
+                let phase = within(at, 2 * n);
                 phase.min(2 * n - 1 - phase)
             }
             Extension::Reflect101 if n == 1 => 0,
             Extension::Reflect101 => {
-                let phase = at.rem_euclid(2 * n - 2);
+                let phase = within(at, 2 * n - 2);
                 phase.min(2 * n - 2 - phase)
             }
-            Extension::Wrap => at.rem_euclid(n),
+            Extension::Wrap => within(at, n),
         })
+    }
+}
+
+/// `at` modulo the period. Near the input, where most reads are, without the division.
+fn within(at: isize, period: isize) -> isize {
+    match at {
+        _ if (0..period).contains(&at) => at,
+        _ if (-period..0).contains(&at) => at + period,
+        _ if at >= period && at - period < period => at - period,
+        _ => at.rem_euclid(period),
     }
 }
 

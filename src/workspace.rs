@@ -112,6 +112,12 @@ pub(crate) fn take<'a, U: AnyBits>(memory: &mut &'a mut [u8], count: usize) -> &
     unsafe { core::slice::from_raw_parts_mut(front.as_mut_ptr().cast(), count) }
 }
 
+/// The bytes of values, to [`take`] others from.
+pub(crate) fn bytes_of<T: AnyBits>(values: &mut [T]) -> &mut [u8] {
+    // SAFETY: any bits are a value of either type, and neither has padding; borrowed exclusively.
+    unsafe { core::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values)) }
+}
+
 /// Drops bytes from the front until the memory starts at a cache line.
 pub(crate) fn aligned(memory: &mut [u8]) -> &mut [u8] {
     let skip = memory.as_ptr().addr().next_multiple_of(ALIGNMENT) - memory.as_ptr().addr();

@@ -51,8 +51,14 @@ fn all_combinations() -> BTreeSet<Combination> {
     all
 }
 
+/// Those that a target can reach: `plan` knows no values of kernels.
+fn combinations_of(target: &Target) -> BTreeSet<Combination> {
+    let needs_values = |strategy: &str| strategy == "separable" && target.name == "plan";
+    all_combinations().into_iter().filter(|[strategy, ..]| !needs_values(strategy)).collect()
+}
+
 fn assert_seeds_reach_everything(target: &Target) {
-    let (reached, all) = (target.replay(), all_combinations());
+    let (reached, all) = (target.replay(), combinations_of(target));
     let missed: Vec<_> = all.difference(&reached).collect();
     assert!(missed.is_empty(), "the seeds of `{}` do not reach {missed:?}", target.name);
 }
@@ -108,7 +114,7 @@ const PROBLEM_STRINGS: [&str; 6] = [
 fn regenerate_seeds() {
     for target in &TARGETS {
         let mut random = Random(1);
-        for wanted in all_combinations() {
+        for wanted in combinations_of(target) {
             for copy in 0..2 {
                 let seed = find_seed(target, &wanted, &mut random);
                 write_seed(target, &format!("{}-{copy}", wanted.join("-")), &seed);

@@ -75,6 +75,32 @@ impl Ready {
         Ready { plan, packed, input, kernel }
     }
 
+    /// With a kernel that is a sum of two columns times rows, of which the plan knows.
+    fn separable(conv: &Conv) -> Self {
+        let shape = Ready::new(&conv.clone().strategy("direct")).plan.kernel_shape();
+        let mut random = Random(52);
+        let [outputs, _, rows, columns] = shape;
+        let mut sum = vec![0.0; outputs * rows * columns];
+        for _ in 0..2 {
+            let (column, row): (Vec<f32>, Vec<f32>) = (random.reals(outputs * rows), random.reals(columns));
+            for (at, tap) in sum.iter_mut().enumerate() {
+                *tap += f64::from(column[at / columns]) * f64::from(row[at % columns]);
+            }
+        }
+        let kernel: Vec<f32> = sum.into_iter().map(|tap| tap as f32).collect();
+        let view = View::nchw(&kernel, shape).expect("fits");
+        let plan = conv
+            .clone()
+            .strategy("separable")
+            .with_kernel(view, None)
+            .expect("a valid request")
+            .plan()
+            .clone();
+        let packed = plan.pack(view, None).expect("fits");
+        let input = random.reals(plan.input_shape().iter().product());
+        Ready { plan, packed, input, kernel }
+    }
+
     fn input(&self) -> View<'_, f32> {
         View::nchw(&self.input, self.plan.input_shape()).expect("fits")
     }
@@ -101,6 +127,15 @@ fn for_each_ready(mut check: impl FnMut(&str, Ready)) {
     for conv in requests() {
         for (strategy, isa) in combinations() {
             check(&format!("{strategy} {isa} {conv}"), Ready::new(&forced(&conv, strategy, isa)));
+        }
+    }
+    for isa in InstructionSet::available().expect("CONVOLVE_ISA is a known name") {
+        for text in [
+            "correlate in=40x300 kernel=9x21 padding=same border=wrap",
+            "correlate in=33x47 kernel=5x6 channels=4:4 groups=4 stride=2x2 layout=nhwc padding=same activation=relu",
+        ] {
+            let conv = text.parse::<Conv>().expect("a problem string").instruction_set(isa.name());
+            check(&format!("separable {isa} {conv}"), Ready::separable(&conv));
         }
     }
 }

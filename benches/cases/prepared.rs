@@ -1,6 +1,6 @@
 //! A problem with its values and, if it is checked, its right results: shared by all strategies that run it.
 
-use convolve::{Element, Error, Executor, PackedKernel, Plan, View, Workspace};
+use convolve::{Conv, Element, Error, Executor, PackedKernel, Plan, View, Workspace};
 
 use crate::check::{Expected, most_relative_error};
 use crate::fma_loop;
@@ -40,6 +40,15 @@ impl<'a, T: Element> Prepared<'a, T> {
         let expected = check.then(|| Expected::new(&request, &shapes, &operands, plan.multiply_adds()));
         let multiply_adds = request.multiply_adds.unwrap_or(plan.multiply_adds());
         Ok(Prepared { name, request, shapes, operands, expected: expected.transpose()?, multiply_adds })
+    }
+
+    /// Plans with the kernel where it is made to be separable, which has to be seen.
+    pub(crate) fn plan(&self, conv: &Conv) -> Result<Plan<T>, Error> {
+        if !self.request.is_separable {
+            return conv.plan();
+        }
+        let kernel = View::nchw(&self.operands.kernel, self.shapes.kernel)?;
+        Ok(conv.with_kernel(kernel, None)?.plan().clone())
     }
 
     /// Times `plan` for at least `min_seconds`, and checks what the last call left.

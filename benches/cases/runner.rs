@@ -74,7 +74,7 @@ impl<'a, W: Write> Runner<'a, W> {
     ) -> Result<(), Box<dyn Error>> {
         let conv = prepared.request.conv.clone();
         let conv = if let Some(name) = strategy { conv.strategy(name) } else { conv };
-        let (plan, plan_seconds) = match shortest(|| conv.plan::<T>()) {
+        let (plan, plan_seconds) = match shortest(|| prepared.plan(&conv)) {
             Err(convolve::Error::Declined { reason, .. }) => {
                 return self.print_declined(prepared.name, strategy, &reason.to_string());
             }

@@ -230,7 +230,7 @@ impl Conv {
         self
     }
 
-    /// Bytes of workspace per thread that a strategy may use; 1 GiB unless set. `direct` and `gemm` get by
+    /// Bytes of workspace per thread that a strategy may use; 1 GiB unless set. `direct`, `gemm` and `separable` get by
     /// with 4 MiB whatever the problem and do not heed a lower limit; `fft` and `winograd` decline when they need more.
     pub fn workspace_limit(mut self, bytes: usize) -> Self {
         self.workspace_limit = bytes;

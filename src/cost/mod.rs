@@ -7,10 +7,12 @@ mod fft;
 mod machine;
 #[cfg(feature = "fft")]
 mod real_fft;
+mod separable;
 mod winograd;
 
 pub(crate) use channels::{ChannelsShape, channels_seconds};
 pub(crate) use constants::Constants;
 pub(crate) use depthwise::{DepthwiseShape, depthwise_seconds};
 pub(crate) use machine::Machine;
+pub(crate) use separable::{SeparableShape, separable_seconds};
 pub(crate) use winograd::{WinogradShape, winograd_seconds};

@@ -5,10 +5,12 @@
 //! loops listed by [`hot_loops`].
 
 pub(crate) mod channel_tile;
+pub(crate) mod column_pass;
 pub(crate) mod depthwise_tile;
 pub(crate) mod fft;
 mod finish;
 pub(crate) mod gemm_tile;
+pub(crate) mod row_pass;
 pub(crate) mod sliding_tile;
 pub(crate) mod spectrum;
 pub(crate) mod transpose;
@@ -45,5 +47,7 @@ pub fn hot_loops(registers: usize) -> Vec<HotLoop> {
     loops.extend(channel_tile::hot_loops(registers));
     loops.extend(depthwise_tile::hot_loops(registers));
     loops.extend(fft::hot_loops(registers));
+    loops.extend(column_pass::hot_loops(registers));
+    loops.extend(row_pass::hot_loops());
     loops
 }

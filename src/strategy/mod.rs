@@ -6,12 +6,14 @@ mod depthwise;
 mod direct;
 mod fft;
 mod gemm;
+mod separable;
 mod winograd;
 
 use crate::call::Call;
 use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::{Declined, Error};
+use crate::low_rank::KernelFacts;
 use crate::problem::Problem;
 use crate::view::View;
 
@@ -26,6 +28,26 @@ pub(crate) trait Strategy<T: Element>: Sync {
 
     /// Freezes the geometry of a problem for which `estimate` did not decline.
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error>;
+
+    /// As [`estimate`](Strategy::estimate), for strategies that depend on the values of the kernel.
+    fn estimate_known(
+        &self,
+        problem: &Problem,
+        machine: &Machine,
+        _kernel: &KernelFacts,
+    ) -> Result<Estimate, Declined> {
+        self.estimate(problem, machine)
+    }
+
+    /// As [`prepare`](Strategy::prepare), for strategies that depend on the values of the kernel.
+    fn prepare_known(
+        &self,
+        problem: &Problem,
+        machine: &Machine,
+        _kernel: &KernelFacts,
+    ) -> Result<Box<dyn Prepared<T>>, Error> {
+        self.prepare(problem, machine)
+    }
 }
 
 /// A strategy frozen for one problem. Holds no kernel values.
@@ -35,6 +57,12 @@ pub(crate) trait Strategy<T: Element>: Sync {
 pub(crate) trait Prepared<T: Element>: Send + Sync {
     /// The layout of the packed kernel.
     fn packing(&self) -> Packing;
+
+    /// Whether these values can be laid out; asked before each `pack`, with the same scratch, by strategies that depend on
+    /// values. Others take any.
+    fn admits(&self, _kernel: View<'_, T>, _scratch: &mut [T]) -> Result<(), Declined> {
+        Ok(())
+    }
 
     /// Lays out the kernel. `packed` has `packing().len` values, `scratch` has `packing().scratch`.
     fn pack(&self, kernel: View<'_, T>, packed: &mut [T], scratch: &mut [T]);
@@ -101,6 +129,7 @@ strategies! {
     depthwise::Depthwise,
     winograd::Winograd,
     fft::Fft,
+    separable::Separable,
 }
 
 /// The strategies for an element type, in the order in which ties are decided.
@@ -113,4 +142,9 @@ pub(crate) fn registry<T: Element>() -> &'static [&'static dyn Strategy<T>] {
 /// The names of all strategies, in that order.
 pub(crate) fn names() -> Vec<&'static str> {
     F32.iter().map(|strategy| strategy.name()).collect()
+}
+
+/// What the strategies can make use of in the values of a kernel that has the shape of the problem.
+pub(crate) fn facts<T: Element>(problem: &Problem, kernel: View<'_, T>) -> KernelFacts {
+    separable::facts(problem, kernel)
 }

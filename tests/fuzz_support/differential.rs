@@ -4,7 +4,7 @@ use convolve::{Conv, Element, Error, Layout, PackedKernel, Plan, View, ViewMut, 
 
 use super::Reached;
 use super::bytes::Bytes;
-use super::operands::{Seed, assert_exact, assert_refusal_is_due, indices, is_affordable};
+use super::operands::{Seed, assert_exact, assert_refusal_is_due, indices, is_affordable, kernel};
 use super::request::{Request, available_instruction_set};
 
 /// A request with the memory to execute it in.
@@ -53,7 +53,7 @@ impl Case {
             return reached;
         }
         let conv = self.request.conv();
-        match conv.plan::<T>() {
+        match self.plan::<T>(&conv) {
             Ok(plan) => {
                 let expected = self.request.output_shape();
                 assert_eq!(Some(plan.output_shape().map(|size| size as i128)), expected, "{conv}");
@@ -67,16 +67,25 @@ impl Case {
         reached
     }
 
+    /// With the kernel, for a strategy that depends on its values.
+    fn plan<T: Element>(&self, conv: &Conv) -> Result<Plan<T>, Error> {
+        if self.request.strategy != Some("separable") {
+            return conv.plan();
+        }
+        let dims = conv.clone().strategy("direct").plan::<T>()?.kernel_shape();
+        let taps = kernel::<T>(self.seed, "separable", dims);
+        Ok(conv.with_kernel(view(&taps, dims, Layout::Nchw), None)?.plan().clone())
+    }
+
     fn execute<T: Element>(&self, conv: &Conv, plan: &Plan<T>) {
         let operands = self.operands(plan);
         let [input_layout, output_layout] = self.layouts;
         let input = view(&operands.input, plan.input_shape(), input_layout);
-        let kernel = view(&operands.kernel, plan.kernel_shape(), Layout::Nchw);
+        let taps = view(&operands.kernel, plan.kernel_shape(), Layout::Nchw);
         let bias = operands.bias.as_deref();
         let old = view(&operands.old, plan.output_shape(), output_layout);
-        let expected =
-            reference::convolve(conv, input, kernel, bias, Some(old)).expect("it has been planned");
-        let packed = plan.pack(kernel, bias).expect("the operands have the shapes of the plan");
+        let expected = reference::convolve(conv, input, taps, bias, Some(old)).expect("it has been planned");
+        let packed = plan.pack(taps, bias).expect("the operands have the shapes of the plan");
 
         let mut computed = operands.old.clone();
         let output = view_mut(&mut computed, plan.output_shape(), output_layout);
@@ -92,7 +101,7 @@ impl Case {
         let outputs = count(plan.output_shape());
         Operands {
             input: self.seed.integers(0, count(plan.input_shape())),
-            kernel: self.seed.integers(1, count(plan.kernel_shape())),
+            kernel: kernel(self.seed, plan.strategy(), plan.kernel_shape()),
             bias: self.has_bias.then(|| self.seed.integers(2, plan.output_shape()[1])),
             old: match self.request.accumulate {
                 0.0 => vec![T::from_f64(f64::NAN); outputs],

@@ -28,6 +28,17 @@ impl Seed {
     }
 }
 
+/// The kernel of one execution: for a strategy that depends on its values, a column times a row for each plane.
+pub fn kernel<T: Element>(seed: Seed, strategy: &str, dims: [usize; 4]) -> Vec<T> {
+    let count = dims.iter().product();
+    if strategy != "separable" {
+        return seed.integers(1, count);
+    }
+    let [outputs, inputs, rows, columns] = dims;
+    let (column, row) = (seed.integers::<T>(1, outputs * inputs * rows), seed.integers::<T>(4, columns));
+    (0..count).map(|tap| column[tap / columns] * row[tap % columns]).collect()
+}
+
 /// Whether the definition can be computed while a fuzzer waits.
 pub fn is_affordable(request: &Request) -> bool {
     let count = |shape: [usize; 4]| shape.iter().map(|&size| size as f64).product::<f64>();
@@ -67,7 +78,8 @@ fn is_far_or_tight(request: &Request) -> bool {
 pub fn assert_exact(case: &str, strategy: &str, expected: &[Exact], computed: impl Iterator<Item = f64>) {
     let mut count = 0;
     for (index, (exact, computed)) in expected.iter().zip(computed).enumerate() {
-        let rounded = if ["fft", "winograd"].contains(&strategy) { computed.round() } else { computed };
+        let rounded =
+            if ["fft", "winograd", "separable"].contains(&strategy) { computed.round() } else { computed };
         assert!(rounded == exact.value, "{case}: output {index} is {computed}, not {}", exact.value);
         count += 1;
     }

@@ -5,7 +5,7 @@ mod grid;
 mod placed;
 
 use convolve::reference::{self, Exact};
-use convolve::{Element, Error, Plan, View, ViewMut};
+use convolve::{Declined, Element, Error, Plan, View, ViewMut};
 
 use super::Reached;
 use super::bytes::Bytes;
@@ -165,10 +165,19 @@ fn execute<T: Element>(bytes: &mut Bytes<'_>, instruction_set: &'static str) -> 
     if !is_affordable(&request) {
         return reached;
     }
-    let mut operands = None;
+    let mut operands: Option<Option<Operands<T>>> = None;
     for strategy in convolve::strategies() {
         request.strategy = Some(strategy);
-        match request.conv().plan::<T>() {
+        let plan = match &operands {
+            // Depends on the values of the kernel, which strides of zero make separable.
+            Some(Some(operands)) if strategy == "separable" => {
+                let planned = request.conv().with_kernel(operands.kernel.view(), None);
+                planned.map(|convolver| convolver.plan().clone())
+            }
+            _ => request.conv().plan::<T>(),
+        };
+        match plan {
+            Err(Error::Declined { strategy: "separable", reason: Declined::Values { .. } }) => {}
             Ok(plan) => {
                 let operands = operands.get_or_insert_with(|| place(bytes, &request, &plan));
                 let Some(operands) = operands else { return reached };

@@ -1,0 +1,95 @@
+//! What the passes of `separable` cost. Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, AVX-512, by
+//! `cargo bench --bench cases -- --file benches/cases/separable.txt`.
+
+use super::{Constants, Machine};
+use crate::conv::{Border, Layout};
+use crate::problem::Problem;
+
+/// How the work is cut.
+pub(crate) struct SeparableShape {
+    /// Products of a column and a row that are summed.
+    pub(crate) terms: usize,
+    /// Whether planes are taken side by side.
+    pub(crate) is_interleaved: bool,
+    /// Values that are summed along columns for each plane.
+    pub(crate) inputs: f64,
+    pub(crate) tasks: usize,
+}
+
+/// Shares of the multiply-add limit that both passes reach.
+const COLUMNS: f64 = 1.05;
+const ROWS: f64 = 0.89;
+/// Cycles of a multiply-add along a row with a load of its own, most of which cross a cache line; and of planes side by
+/// side, of which some do not.
+const LOAD: f64 = 1.25;
+const SIDE: f64 = 1.09;
+/// Cycles to read a value of a row that cannot be read in place, and to write one that has no neighbours.
+const GATHER: f64 = 1.5;
+const SCATTER: f64 = 1.5;
+/// Cycles to deal a value out to the phases of a stride.
+const DEAL: f64 = 1.0;
+/// Bytes that memory beyond the second-level cache moves in a cycle.
+const BYTES: f64 = 8.35;
+/// How much of the shorter of computing and waiting for memory is not hidden behind the other.
+const BESIDE: f64 = 0.36;
+/// Cycles of a task, and of a tile.
+const TASK: f64 = 400.0;
+const TILE: f64 = 400.0;
+/// Cycles to begin copying a part of a row, and of a value of it: where it is a copy, and where a border repeats it.
+const ROW: f64 = 40.0;
+const COPY: f64 = 0.4;
+const REPEAT: f64 = 11.0;
+
+/// Predicted seconds.
+pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &SeparableShape) -> f64 {
+    let planes = (problem.batch() * problem.conv.channels_out) as f64;
+    let lanes = problem.isa.lanes(problem.element) as f64;
+    let terms = shape.terms as f64;
+    let outputs = problem.output_plane() as f64;
+    let inputs = problem.rows.input as f64 * problem.columns.input as f64;
+
+    let column = problem.rows.taps as f64 / (Constants::vector_rate(problem) * COLUMNS);
+    let dealt = if problem.columns.stride > 1 { lanes * DEAL } else { 0.0 };
+    let sums = terms * shape.inputs / lanes * (column + dealt);
+    let results = terms * outputs / lanes * row_cycles(problem, shape, lanes);
+    let tiles = (problem.rows.output as f64 / 8.0).ceil() * TILE;
+    let compute = sums + results + tiles + edges(problem) + strided(problem, shape, [inputs, outputs]);
+
+    let bytes = (inputs + outputs) * problem.element.size() as f64;
+    let waiting = if planes * bytes > machine.l2 as f64 { bytes / BYTES } else { 0.0 };
+    let plane = compute.max(waiting) + BESIDE * compute.min(waiting);
+    (planes * plane + shape.tasks as f64 * TASK) / Constants::CLOCK
+}
+
+/// Cycles of the taps of a row for a vector of outputs.
+fn row_cycles(problem: &Problem, shape: &SeparableShape, lanes: f64) -> f64 {
+    let columns = &problem.columns;
+    let taps = columns.taps as f64;
+    let is_dense = columns.stride == 1 && columns.dilation == 1 && !shape.is_interleaved;
+    // Blocks of eight vectors load one vector more for each tap that shares them.
+    let shared = if is_dense { (taps / lanes).clamp(1.0, 4.0) } else { 1.0 };
+    let load = if shape.is_interleaved { SIDE } else { LOAD };
+    let multiply_add = 1.0 / (Constants::vector_rate(problem) * ROWS);
+    taps * multiply_add.max(load * (1.0 + (shared - 1.0) / 8.0) / shared)
+}
+
+/// Cycles to read and write what has no neighbours, planes being taken one by one.
+fn strided(problem: &Problem, shape: &SeparableShape, [inputs, outputs]: [f64; 2]) -> f64 {
+    let is_strided =
+        |layout: Layout, channels: usize| layout == Layout::Nhwc && channels > 1 && !shape.is_interleaved;
+    let gathered = is_strided(problem.conv.input_layout, problem.conv.channels_in);
+    let scattered = is_strided(problem.conv.output_layout, problem.conv.channels_out);
+    (if gathered { inputs * GATHER } else { 0.0 }) + if scattered { outputs * SCATTER } else { 0.0 }
+}
+
+/// Cycles to copy what lies under the edges.
+fn edges(problem: &Problem) -> f64 {
+    let (rows, columns, borders) = (&problem.rows, &problem.columns, problem.conv.border);
+    let value = |border: Border| match border {
+        Border::Zero | Border::Constant(_) => COPY,
+        _ => REPEAT,
+    };
+    let beside = columns.before as f64 * value(borders.left) + columns.after as f64 * value(borders.right);
+    let outside = (rows.before + rows.after) as f64;
+    rows.input as f64 * (2.0 * ROW + beside) + outside * (2.0 * ROW + columns.input as f64 * COPY)
+}

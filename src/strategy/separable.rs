@@ -1,0 +1,265 @@
+//! `separable`: kernels that are a sum of few products of a column and a row, `h[i][j] = sum of column[i] * row[j]`.
+//!
+//! Summing along columns first and along rows then takes `terms * (rows + columns)` products for an output instead of
+//! `rows * columns`. A tile of rows is summed along columns straight from the input, and along rows at once, from the
+//! cache, to the output. What lies under the edges is copied through the window into a ring of rows.
+//!
+//! It depends on the values of the kernel, so that it is there only where they are known when planning
+//! ([`LowRank`] finds the terms). It wins from 5x5 on, where the kernel is separable, by memory alone.
+//! Error: docs/accuracy.md; componentwise only for single terms that match every tap. Sources and measurements:
+//! docs/separable.md.
+
+mod cut;
+mod strip;
+
+use core::ops::Range;
+
+use super::{Estimate, Packing, Prepared, Strategy};
+use crate::call::Call;
+use crate::conv::{Accuracy, Operation};
+use crate::cost::{Machine, SeparableShape, separable_seconds};
+use crate::element::Element;
+use crate::error::{Declined, Error};
+use crate::low_rank::{KernelFacts, LowRank, Terms, room, round_off};
+use crate::microkernel::Finish;
+use crate::microkernel::row_pass::order;
+use crate::problem::Problem;
+use crate::view::View;
+use crate::window::Extensions;
+use crate::workspace::{bytes_of, take};
+use cut::{Bundle, Cut};
+
+pub(crate) struct Separable;
+
+const LOW_RANK: Declined = Declined::Values { needs: "a kernel that is a sum of few separable ones" };
+
+/// Whether there is anything to gain from low rank.
+fn serves(problem: &Problem) -> bool {
+    problem.group_in == 1 && problem.rows.taps > 1 && problem.columns.taps > 1
+}
+
+/// Looks for terms where that can help.
+pub(super) fn facts<T: Element>(problem: &Problem, kernel: View<'_, T>) -> KernelFacts {
+    let found = if serves(problem) { LowRank::of(kernel) } else { None };
+    found.map_or(KernelFacts::HighRank, KernelFacts::LowRank)
+}
+
+/// Whether the error of each output stays within the bound of a plain sum: both chains and what the term misses of each
+/// tap together round no more often than that.
+fn is_componentwise(problem: &Problem, found: &LowRank) -> bool {
+    let (rows, columns) = (problem.rows.taps as f64, problem.columns.taps as f64);
+    found.terms == 1
+        && rows + columns + 4.0 + found.by_tap / round_off(problem.element) <= rows * columns + 3.0
+}
+
+impl Separable {
+    fn cut(problem: &Problem, machine: &Machine, found: &LowRank) -> Result<Cut, Declined> {
+        if problem.conv.accuracy == Accuracy::Componentwise && !is_componentwise(problem, found) {
+            return Err(Declined::Accuracy);
+        }
+        let serves = "kernels that span few inputs";
+        Cut::new(problem, machine, found).ok_or(Declined::Problem { serves })
+    }
+}
+
+impl<T: Element> Strategy<T> for Separable {
+    fn name(&self) -> &'static str {
+        "separable"
+    }
+
+    fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined> {
+        <Self as Strategy<T>>::estimate_known(self, problem, machine, &KernelFacts::Unknown)
+    }
+
+    fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
+        self.prepare_known(problem, machine, &KernelFacts::Unknown)
+    }
+
+    fn estimate_known(
+        &self,
+        problem: &Problem,
+        machine: &Machine,
+        kernel: &KernelFacts,
+    ) -> Result<Estimate, Declined> {
+        if !serves(problem) {
+            let serves = "kernels of several rows and columns, with one input channel to a group";
+            return Err(Declined::Problem { serves });
+        }
+        let found = match kernel {
+            KernelFacts::Unknown => {
+                return Err(Declined::Values { needs: "the values of the kernel: plan by `with_kernel`" });
+            }
+            KernelFacts::HighRank => return Err(LOW_RANK),
+            KernelFacts::LowRank(found) => found,
+        };
+        let cut = Self::cut(problem, machine, found)?;
+        let shape = SeparableShape {
+            terms: found.terms,
+            is_interleaved: cut.bundle.count > 1,
+            inputs: cut.inputs(problem),
+            tasks: cut.tasks(problem),
+        };
+        Ok(Estimate { seconds: separable_seconds(problem, machine, &shape), workspace: cut.bytes::<T>() })
+    }
+
+    fn prepare_known(
+        &self,
+        problem: &Problem,
+        machine: &Machine,
+        kernel: &KernelFacts,
+    ) -> Result<Box<dyn Prepared<T>>, Error> {
+        let declined = |reason| Error::Declined { strategy: "separable", reason };
+        let KernelFacts::LowRank(found) = kernel else { return Err(declined(LOW_RANK)) };
+        let cut = Self::cut(problem, machine, found).map_err(declined)?;
+        Ok(Box::new(SeparablePlan::<T>::new(problem, cut, found)?))
+    }
+}
+
+struct SeparablePlan<T> {
+    problem: Problem,
+    extensions: Extensions<T>,
+    finish: Finish<T>,
+    cut: Cut,
+    terms: usize,
+    /// Where the taps of a row find their inputs, in the order in which they are packed: of one plane, and of planes side
+    /// by side.
+    offsets: Vec<isize>,
+    bundle_offsets: Vec<isize>,
+    /// Values of the packed kernel, and of the room to find it.
+    packed_len: usize,
+    scratch_len: usize,
+}
+
+/// Outputs that a task computes, of planes that a task takes one after the other or side by side.
+#[derive(Clone, Debug)]
+struct Part {
+    /// Item and output channel of the first plane.
+    item: usize,
+    channel: usize,
+    /// Of the rows whose distance is `spacing` from `phase` on, these.
+    phase: usize,
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+impl<T: Element> Prepared<T> for SeparablePlan<T> {
+    fn packing(&self) -> Packing {
+        let problem = &self.problem;
+        let is_strict = problem.conv.accuracy == Accuracy::Componentwise;
+        Packing {
+            strategy: "separable",
+            kernel: problem.kernel_shape(),
+            groups: problem.groups(),
+            flipped: problem.conv.operation == Operation::Convolution,
+            tiles: [
+                self.terms,
+                self.cut.lanes,
+                usize::from(is_strict),
+                usize::from(self.cut.bundle.needs_shared),
+            ],
+            len: self.packed_len,
+            scratch: self.scratch_len,
+        }
+    }
+
+    fn admits(&self, kernel: View<'_, T>, scratch: &mut [T]) -> Result<(), Declined> {
+        let mut memory = bytes_of(scratch);
+        let count = room(self.taps(), self.terms).unwrap_or(0);
+        let found = LowRank::within(kernel, self.terms, take::<f64>(&mut memory, count));
+        let found = found.ok_or(LOW_RANK)?;
+        if self.cut.bundle.needs_shared && !found.is_shared {
+            return Err(Declined::Values { needs: "the same kernel for every channel, as was planned for" });
+        }
+        if self.problem.conv.accuracy == Accuracy::Componentwise && !is_componentwise(&self.problem, &found) {
+            return Err(Declined::Accuracy);
+        }
+        Ok(())
+    }
+
+    /// For each output channel the columns of all terms, then their rows in the order of the row pass.
+    fn pack(&self, kernel: View<'_, T>, packed: &mut [T], scratch: &mut [T]) {
+        let kernel = self.problem.oriented(kernel);
+        let [rows, columns] = self.taps();
+        let mut memory = bytes_of(scratch);
+        let memory = take::<f64>(&mut memory, room([rows, columns], self.terms).unwrap_or(0));
+        for (channel, packed) in packed.chunks_exact_mut(self.channel_len()).enumerate() {
+            let mut terms = Terms::<T>::new([rows, columns], self.terms, memory);
+            let found = terms.decompose(kernel, channel);
+            debug_assert!(found.is_some(), "`admits` has been asked");
+            let (to_columns, to_rows) = packed.split_at_mut(self.terms * rows);
+            let (to_columns, to_rows) =
+                (to_columns.chunks_exact_mut(rows), to_rows.chunks_exact_mut(columns));
+            for (term, (to_column, to_row)) in to_columns.zip(to_rows).enumerate() {
+                let [column, row] = terms.factors(term);
+                to_column.iter_mut().zip(column).for_each(|(to, &tap)| *to = T::from_f64(tap));
+                let order = order(columns, self.cut.lanes);
+                to_row.iter_mut().zip(order).for_each(|(to, tap)| *to = T::from_f64(row[tap]));
+            }
+        }
+    }
+
+    fn tasks(&self) -> usize {
+        self.cut.tasks(&self.problem)
+    }
+
+    fn workspace(&self) -> usize {
+        self.cut.bytes::<T>()
+    }
+
+    fn run(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
+        let part = self.cut.part(&self.problem, task);
+        let Bundle { count, over_batch, .. } = self.cut.bundle;
+        if count > 1 && self.is_interleaved(call) {
+            return self.strip(call, &part, count, workspace);
+        }
+        for plane in 0..count {
+            let (item, channel) = if over_batch { (plane, 0) } else { (0, plane) };
+            let part = Part { item: part.item + item, channel: part.channel + channel, ..part.clone() };
+            self.strip(call, &part, 1, workspace);
+        }
+    }
+}
+
+impl<T: Element> SeparablePlan<T> {
+    fn new(problem: &Problem, cut: Cut, found: &LowRank) -> Result<Self, Error> {
+        let [rows, columns] = [problem.rows.taps, problem.columns.taps];
+        let too_large = || Error::TooLarge { quantity: "the packed kernel" };
+        let room = room([rows, columns], found.terms).and_then(|room| room.checked_mul(size_of::<f64>()));
+        let channel_len = (rows + columns).checked_mul(found.terms).ok_or_else(too_large)?;
+        let packed_len = channel_len.checked_mul(problem.conv.channels_out).ok_or_else(too_large)?;
+        let offsets: Vec<isize> =
+            order(columns, cut.lanes).map(|tap| cut.offset(problem, tap) as isize).collect();
+        let bundle_offsets = offsets.iter().map(|offset| offset * cut.bundle.count as isize).collect();
+        Ok(SeparablePlan {
+            extensions: Extensions::new(problem.conv.border),
+            finish: Finish::new(&problem.conv),
+            cut,
+            terms: found.terms,
+            offsets,
+            bundle_offsets,
+            packed_len,
+            // `take` rounds up to a cache line.
+            scratch_len: room.ok_or_else(too_large)?.next_multiple_of(64) / size_of::<T>(),
+            problem: problem.clone(),
+        })
+    }
+
+    fn taps(&self) -> [usize; 2] {
+        [self.problem.rows.taps, self.problem.columns.taps]
+    }
+
+    /// Packed values of an output channel.
+    fn channel_len(&self) -> usize {
+        let [rows, columns] = self.taps();
+        self.terms * (rows + columns)
+    }
+
+    /// Whether input and output have the planes of a bundle as neighbours, and pixels after each other.
+    fn is_interleaved(&self, call: &Call<'_, T>) -> bool {
+        let Bundle { count, over_batch, .. } = self.cut.bundle;
+        let axis = if over_batch { 0 } else { 1 };
+        [call.input_strides, call.output_strides]
+            .iter()
+            .all(|strides| strides[axis] == 1 && strides[3] == count as isize)
+    }
+}

@@ -1,0 +1,207 @@
+//! How the work is cut into tasks, and how large the buffers of a task are.
+
+use super::Part;
+use crate::conv::Layout;
+use crate::cost::Machine;
+use crate::low_rank::LowRank;
+use crate::microkernel::column_pass::tall;
+use crate::problem::{Axis, Problem};
+use crate::workspace::Booking;
+
+/// No task has more workspace.
+const MOST_BYTES: usize = 4 << 20;
+/// Columns that a strip has at least, if the output has as many.
+const NARROW: usize = 128;
+/// Output rows of a task, besides as many as make its first rows cheap.
+const TASK_ROWS: usize = 32;
+/// Planes that are taken side by side.
+const MOST_PLANES: usize = 64;
+
+/// Planes whose pixels are expected to be neighbours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Bundle {
+    /// One, if they are not.
+    pub(super) count: usize,
+    /// Whether they are the items of a batch; else they are channels.
+    pub(super) over_batch: bool,
+    /// Whether they must have the same kernel.
+    pub(super) needs_shared: bool,
+}
+
+impl Bundle {
+    fn new(problem: &Problem, found: &LowRank) -> Self {
+        let conv = &problem.conv;
+        let are_neighbours = conv.input_layout == Layout::Nhwc && conv.output_layout == Layout::Nhwc;
+        let single = conv.channels_in == 1 && conv.channels_out == 1;
+        let count = if single { conv.batch } else { conv.channels_in };
+        let is_one_to_one = problem.group_out == 1 && found.is_shared;
+        if are_neighbours && is_one_to_one && (2..=MOST_PLANES).contains(&count) {
+            Bundle { count, over_batch: single, needs_shared: !single }
+        } else {
+            Bundle { count: 1, over_batch: false, needs_shared: false }
+        }
+    }
+}
+
+/// All sizes that follow from the problem.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub(super) lanes: usize,
+    pub(super) bundle: Bundle,
+    terms: usize,
+    /// Output rows of a tile, and what is from one to the next: `spacing` output rows, `step` input rows at a distance of
+    /// the dilation. So strides and dilations of rows need no copies: output rows `spacing` apart have their windows in
+    /// the same input rows.
+    pub(super) tile: usize,
+    pub(super) spacing: usize,
+    pub(super) step: usize,
+    /// Most input rows under a tile.
+    pub(super) inputs: usize,
+    /// Output columns of a strip.
+    strip: usize,
+    /// Output rows of a task, `spacing` apart.
+    block: usize,
+    /// Values of a row of the ring and of the sums along columns.
+    pub(super) pitch: usize,
+    /// For strides along rows: pixels of a phase, and values of all phases of a row; else zero.
+    pub(super) segment: usize,
+    pub(super) dealt_pitch: usize,
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+impl Cut {
+    /// `None` if even a narrow strip needs too much workspace.
+    pub(super) fn new(problem: &Problem, machine: &Machine, found: &LowRank) -> Option<Self> {
+        let rows = &problem.rows;
+        let common = gcd(rows.stride, rows.dilation);
+        let (spacing, step) = (rows.dilation / common, rows.stride / common);
+        let in_phase = rows.output.div_ceil(spacing).max(1);
+        // Rows that share no inputs are taken one by one.
+        let tile = if step >= rows.taps { 1 } else { tall(problem.isa.registers()).min(in_phase) };
+        let mut cut = Cut {
+            lanes: problem.isa.lanes(problem.element),
+            bundle: Bundle::new(problem, found),
+            terms: found.terms,
+            tile,
+            spacing,
+            step,
+            inputs: (tile - 1).checked_mul(step)?.checked_add(rows.taps)?,
+            strip: problem.columns.output.max(1),
+            block: TASK_ROWS.max(rows.taps.checked_mul(2)?).next_multiple_of(tile),
+            pitch: 0,
+            segment: 0,
+            dealt_pitch: 0,
+        };
+        let comfortable = machine.l2 / 2;
+        loop {
+            cut.fit(problem)?;
+            let bytes = cut.bytes_of(problem.element.size());
+            if bytes <= comfortable.min(MOST_BYTES) || cut.strip <= NARROW {
+                return (bytes <= MOST_BYTES).then_some(cut);
+            }
+            cut.strip = cut.strip.div_ceil(2).next_multiple_of(cut.lanes);
+        }
+    }
+
+    /// Derives the sizes of rows from the width of the strip.
+    fn fit(&mut self, problem: &Problem) -> Option<()> {
+        let columns = &problem.columns;
+        let values = self.span(columns, self.strip)?.checked_mul(self.bundle.count)?;
+        // An odd number of cache lines, so that rows do not compete for the same places of the cache.
+        let line = 64 / problem.element.size();
+        let pitch = |values: usize| Some((values.checked_add(2 * self.lanes)?.div_ceil(line) | 1) * line);
+        self.pitch = pitch(values)?;
+        if columns.stride > 1 {
+            let reach = columns.extent - 1;
+            self.segment = self.strip + reach / columns.stride;
+            let phases = columns.stride.min(reach + 1);
+            self.dealt_pitch = pitch(self.segment.checked_mul(phases)?.checked_mul(self.bundle.count)?)?;
+        }
+        Some(())
+    }
+
+    /// Inputs under so many outputs of a row.
+    fn span(&self, columns: &Axis, outputs: usize) -> Option<usize> {
+        outputs.saturating_sub(1).checked_mul(columns.stride)?.checked_add(columns.extent)
+    }
+
+    /// Where a tap of a row finds its first input, in pixels.
+    pub(super) fn offset(&self, problem: &Problem, tap: usize) -> usize {
+        let Axis { stride, dilation, .. } = problem.columns;
+        let at = tap * dilation;
+        if stride == 1 { at } else { at % stride * self.segment + at / stride }
+    }
+
+    /// Rows of sums along columns: those of each term.
+    pub(super) fn sums(&self) -> usize {
+        self.terms * self.tile
+    }
+
+    /// Values of the bias in a row: of neighbouring planes each has its own.
+    pub(super) fn bias_row(&self) -> usize {
+        if self.bundle.needs_shared { self.strip * self.bundle.count + self.lanes } else { 0 }
+    }
+
+    pub(super) fn bytes<T>(&self) -> usize {
+        self.bytes_of(size_of::<T>())
+    }
+
+    /// For elements of so many bytes, as `Strip` takes them.
+    fn bytes_of(&self, size: usize) -> usize {
+        let values = |rows: usize, pitch: usize| {
+            rows.checked_mul(pitch).and_then(|values| values.checked_mul(size)).unwrap_or(usize::MAX)
+        };
+        Booking::new()
+            .add::<u8>(values(self.inputs, self.pitch))
+            .add::<u8>(values(self.sums(), self.pitch))
+            .add::<u8>(values(self.sums(), self.dealt_pitch))
+            .add::<u8>(values(1, self.bias_row()))
+            .add::<*const u8>(self.inputs)
+            .add::<*const u8>(self.inputs)
+            .bytes()
+    }
+
+    /// Values that are summed along columns for a plane.
+    pub(super) fn inputs(&self, problem: &Problem) -> f64 {
+        let strips = problem.columns.output.div_ceil(self.strip) as f64;
+        let columns = self.span(&problem.columns, self.strip.min(problem.columns.output)).unwrap_or(0) as f64;
+        strips * columns * problem.rows.output as f64
+    }
+
+    fn parts(&self, problem: &Problem) -> [usize; 4] {
+        let planes = problem.batch() * problem.conv.channels_out / self.bundle.count;
+        let phases = self.spacing.min(problem.rows.output);
+        let blocks = problem.rows.output.div_ceil(self.spacing).div_ceil(self.block);
+        [planes, phases, blocks, problem.columns.output.div_ceil(self.strip)]
+    }
+
+    pub(super) fn tasks(&self, problem: &Problem) -> usize {
+        self.parts(problem).iter().product()
+    }
+
+    pub(super) fn part(&self, problem: &Problem, task: usize) -> Part {
+        let [_, phases, blocks, strips] = self.parts(problem);
+        let (task, strip) = (task / strips, task % strips);
+        let (task, block) = (task / blocks, task % blocks);
+        let (plane, phase) = (task / phases, task % phases);
+        let Bundle { count, over_batch, .. } = self.bundle;
+        let channels = problem.conv.channels_out;
+        let (item, channel) = match (count, over_batch) {
+            (1, _) => (plane / channels, plane % channels),
+            (_, true) => (plane * count, 0),
+            (_, false) => (plane, 0),
+        };
+        let in_phase = (problem.rows.output - phase).div_ceil(self.spacing);
+        let (row, column) = (block * self.block, strip * self.strip);
+        Part {
+            item,
+            channel,
+            phase,
+            rows: row.min(in_phase)..(row + self.block).min(in_phase),
+            columns: column..(column + self.strip).min(problem.columns.output),
+        }
+    }
+}
