@@ -7,6 +7,7 @@ use crate::isa::{Lanes, Microkernel};
 
 /// `sums = sums + inputs * kernel`, complex, real and imaginary parts side by side. Written over plain values: the
 /// compiler vectorises it with the instruction set that it is compiled for.
+#[cfg(feature = "fft")]
 pub(crate) struct SpectrumProduct<'a, T> {
     pub(crate) sums: &'a mut [T],
     pub(crate) inputs: &'a [T],
@@ -15,6 +16,7 @@ pub(crate) struct SpectrumProduct<'a, T> {
     pub(crate) is_first: bool,
 }
 
+#[cfg(feature = "fft")]
 impl<T: Element> Microkernel<T> for SpectrumProduct<'_, T> {
     type Output = ();
 
