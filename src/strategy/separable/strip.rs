@@ -250,7 +250,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
             rows: rows.len(),
             width: self.part.columns.len() * planes,
             bias: self.call.bias(self.part.channel),
-            bias_row: (planes > 1 && !room.bias.is_empty()).then(|| room.bias.as_ptr()),
+            bias_row: (planes > 1 && !room.bias.is_empty()).then_some(room.bias.as_ptr()),
             finish: plan.finish,
             // SAFETY: the sums hold all values under these outputs, in rows with room for whole vectors; so do their
             // phases. The outputs are inside the output view, whose shape was checked. Steps may wrap where they are not
