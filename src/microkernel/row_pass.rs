@@ -144,13 +144,15 @@ impl<T: Element> RowPass<'_, T> {
         from: *const T,
         taps: *const T,
     ) {
-        for (t, &offset) in self.offsets.iter().enumerate() {
+        let mut taps = taps;
+        for &offset in self.offsets {
             // SAFETY: see `RowPass`.
             unsafe {
-                let tap = isa.splat(*taps.add(t));
+                let (tap, from) = (isa.splat(*taps), from.offset(offset));
                 for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = isa.mul_add(tap, isa.load(from.offset(offset).add(v * I::LANES)), *sum);
+                    *sum = isa.mul_add(tap, isa.load(from.add(v * I::LANES)), *sum);
                 }
+                taps = taps.add(1);
             }
         }
     }
