@@ -13,9 +13,12 @@ pub(crate) const fn tile(registers: usize) -> usize {
 }
 
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
-    // Four for each complex product.
-    let multiply_adds = 4 * tile(registers) * tile(registers);
-    vec![HotLoop { microkernel: "SpectrumTile", multiply_adds }]
+    // Four multiplications for each complex product. Of 16 registers all are taken, and without fused multiply-adds, whose
+    // products need places of their own, two vectors are kept on the stack.
+    if registers < 32 {
+        return Vec::new();
+    }
+    vec![HotLoop { microkernel: "SpectrumTile", multiply_adds: 4 * tile(registers) * tile(registers) }]
 }
 
 /// `sums[pair][output] = sum over inputs of spectra[pair][input] * kernel[output][input]`, for every element.
