@@ -4,10 +4,12 @@ mod channels;
 mod constants;
 mod depthwise;
 mod machine;
+mod planes;
 mod winograd;
 
 pub(crate) use channels::{ChannelsShape, channels_seconds};
 pub(crate) use constants::Constants;
 pub(crate) use depthwise::{DepthwiseShape, depthwise_seconds};
 pub(crate) use machine::Machine;
+pub(crate) use planes::{PlanesShape, planes_seconds};
 pub(crate) use winograd::{WinogradShape, winograd_seconds};
