@@ -39,13 +39,18 @@ const LATENCY: f64 = 4.0;
 const SLACK: f64 = 1.08;
 /// Bytes that the second-level cache moves in a cycle.
 const L2_BYTES: f64 = 24.0;
+/// Bytes that memory beyond it moves in a cycle: rows follow each other in few streams.
+const MEMORY_BYTES: f64 = 12.0;
 /// How much of the shorter of computing and waiting for memory is not hidden behind the longer.
-const BESIDE: f64 = 0.4;
-/// Cycles of a task, and of a read through the window; to copy a value, and to gather one.
-const TASK: f64 = 120.0;
+const BESIDE: f64 = 0.7;
+/// What is left of a step of one phase where some of its inputs are shifted together in registers.
+const SHIFTED: f64 = 0.75;
+/// Cycles of a call, of a task, and of a read through the window; to copy a value, and to gather one.
+const CALL: f64 = 250.0;
+const TASK: f64 = 300.0;
 const READ: f64 = 40.0;
 const COPY: f64 = 0.12;
-const GATHER: f64 = 1.3;
+const GATHER: f64 = 1.1;
 /// Cycles to write one result where results are not neighbours.
 const SCATTER: f64 = 3.0;
 
@@ -58,14 +63,13 @@ pub(crate) fn planes_seconds(problem: &Problem, machine: &Machine, shape: &Plane
         shape.period == 0 && problem.conv.output_layout == Layout::Nhwc && problem.conv.channels_out > 1;
     let scatter = if scattered { outputs * SCATTER } else { 0.0 };
     let compute = planes * channels * compute(problem, shape) + scatter;
-    let memory = Constants::memory(problem);
-    let bytes = memory * Constants::MEMORY_BYTES;
-    let waiting = if bytes > machine.l2 as f64 { memory } else { bytes / L2_BYTES };
+    let bytes = Constants::memory(problem) * Constants::MEMORY_BYTES;
+    let waiting = bytes / if bytes > machine.l2 as f64 { MEMORY_BYTES } else { L2_BYTES };
     let rows = (shape.rows as f64 / shape.block as f64).ceil();
     let calls = planes * rows * shape.tasks as f64 * TASK * problem.group_out as f64;
     let work = compute.max(waiting) + BESIDE * compute.min(waiting);
     let copies = planes * problem.group_in as f64 * copies(problem, shape);
-    (work + copies + calls) / Constants::CLOCK
+    (work + copies + calls + CALL) / Constants::CLOCK
 }
 
 /// Cycles of the tiles of one input and output plane.
@@ -115,10 +119,12 @@ fn tap_row(problem: &Problem, shape: &PlanesShape, vectors: f64) -> f64 {
     let narrow = vectors - wide_blocks * ROW_VECTORS;
     let rest = if narrow > 0.0 { unshared(taps as f64, narrow) } else { 0.0 };
     // Steps of so many phases in a block of 10 vectors.
+    let is_shifted = problem.isa.lanes(problem.element) * problem.element.size() == 64;
     let step = |phases: usize| {
+        let shifted = if is_shifted && phases == 1 { SHIFTED } else { 1.0 };
         let phases = phases as f64;
         let loads = ((ROW_VECTORS + phases - 1.0) * load(problem) + phases) / LOADS;
-        (phases * ROW_VECTORS / rate).max(loads)
+        shifted * (phases * ROW_VECTORS / rate).max(loads)
     };
     if block == 0 {
         return SLACK * (wide_blocks * unshared(taps as f64, ROW_VECTORS) + rest);

@@ -41,7 +41,8 @@ pub(crate) const SHARED_ROWS: usize = 4;
 ///   `g < sweeps`, `j < rows + tap_rows(g) - 1`, `x < width` rounded up to `lanes`;
 /// * `runs` are the same places: `columns` lists, run by run and step by step, `start + step * i + lanes * p` for all
 ///   `p < phases`, and `phases` is from 1 to [`MAX_PHASES`];
-/// * `weights + c * weight_channel_step + k * weight_row_step + t` is readable for all `k < tap_rows`;
+/// * `weights + c * weight_channel_step + t * weight_column_step + g * weight_sweep_step + k` is readable for all
+///   `k < tap_rows(g)`;
 /// * `output + r * output_row_step + x * output_step` is readable and writable for all `r < rows`, `x < width`;
 /// * `bias` is readable.
 pub(crate) struct SlidingTile<'a, T> {
@@ -59,7 +60,10 @@ pub(crate) struct SlidingTile<'a, T> {
     pub(crate) tap_rows: usize,
     pub(crate) weights: *const T,
     pub(crate) weight_channel_step: usize,
-    pub(crate) weight_row_step: usize,
+    pub(crate) weight_column_step: usize,
+    /// From the weights of a sweep to those of the next; its tap rows are neighbours, at distances that are constants of
+    /// the loops.
+    pub(crate) weight_sweep_step: usize,
     pub(crate) output: *mut T,
     pub(crate) output_row_step: isize,
     pub(crate) output_step: isize,
@@ -74,7 +78,8 @@ pub(crate) struct SlidingTile<'a, T> {
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     let tile = |multiply_adds| HotLoop { microkernel: "SlidingTile", multiply_adds };
     let mut loops = vec![tile(2 * rows::vectors(2, registers, 0)), tile(4 * rows::vectors(4, registers, 0))];
-    loops.extend((1..=MAX_PHASES).map(|phases| tile(row::VECTORS * phases)));
+    // Of one phase there are several loops, some with ends of tiles around them.
+    loops.extend((2..=MAX_PHASES).map(|phases| tile(row::VECTORS * phases)));
     loops.extend(interleaved::hot_loops(registers));
     loops
 }

@@ -76,8 +76,7 @@ impl<T: Element> SlidingTile<'_, T> {
                 for sweep in 0..self.sweeps {
                     let mut input = input.wrapping_offset(self.sweep_step.wrapping_mul(sweep as isize));
                     for k in 0..self.tap_rows(sweep) {
-                        let tap_row = sweep + k * self.sweeps;
-                        let weights = weights.wrapping_add(tap_row.wrapping_mul(self.weight_row_step));
+                        let weights = weights.wrapping_add(sweep.wrapping_mul(self.weight_sweep_step) + k);
                         self.add_runs::<I, WIDTH, SHARED>(isa, &mut sums[0], input, weights);
                         input = input.wrapping_offset(self.row_step);
                     }
@@ -104,21 +103,22 @@ impl<T: Element> SlidingTile<'_, T> {
         weights: *const T,
     ) {
         let mut weights = weights;
+        let column = self.weight_column_step;
         for run in self.runs {
             // SAFETY: see `SlidingTile`.
             unsafe {
                 let input = input.offset(run.start);
                 match run.phases {
                     1 if SHARED && I::SHIFTS && run.step == 1 => {
-                        add_shifted::<T, I, WIDTH>(isa, sums, input, weights, run);
+                        add_shifted::<T, I, WIDTH>(isa, sums, input, (weights, column), run);
                     }
-                    _ if !SHARED => add_unshared::<T, I, WIDTH>(isa, sums, input, weights, run),
-                    1 => add_run::<T, I, WIDTH, 1>(isa, sums, input, weights, run),
-                    2 => add_run::<T, I, WIDTH, 2>(isa, sums, input, weights, run),
-                    3 => add_run::<T, I, WIDTH, 3>(isa, sums, input, weights, run),
-                    _ => add_run::<T, I, WIDTH, 4>(isa, sums, input, weights, run),
+                    _ if !SHARED => add_unshared::<T, I, WIDTH>(isa, sums, input, (weights, column), run),
+                    1 => add_run::<T, I, WIDTH, 1>(isa, sums, input, (weights, column), run),
+                    2 => add_run::<T, I, WIDTH, 2>(isa, sums, input, (weights, column), run),
+                    3 => add_run::<T, I, WIDTH, 3>(isa, sums, input, (weights, column), run),
+                    _ => add_run::<T, I, WIDTH, 4>(isa, sums, input, (weights, column), run),
                 }
-                weights = weights.add(run.steps * run.phases);
+                weights = weights.wrapping_add(run.steps * run.phases * column);
             }
         }
     }
@@ -127,13 +127,14 @@ impl<T: Element> SlidingTile<'_, T> {
 /// Adds a run of `PHASES` phases.
 ///
 /// # Safety
-/// `input` is under the block and the first tap of the run, which is that of `weights`; see [`SlidingTile`].
+/// `input` is under the block and the first tap of the run, which is that of the weights; they are `column` apart. See
+/// [`SlidingTile`].
 #[inline(always)]
 unsafe fn add_run<T: Element, I: Lanes<T>, const WIDTH: usize, const PHASES: usize>(
     isa: I,
     sums: &mut [I::Vector; WIDTH],
     mut input: *const T,
-    mut weights: *const T,
+    (mut weights, column): (*const T, usize),
     run: &Run,
 ) {
     for _ in 0..run.steps {
@@ -141,7 +142,7 @@ unsafe fn add_run<T: Element, I: Lanes<T>, const WIDTH: usize, const PHASES: usi
         unsafe {
             let mut taps = [isa.splat(T::default()); PHASES];
             for (p, tap) in taps.iter_mut().enumerate() {
-                *tap = isa.splat(*weights.add(p));
+                *tap = isa.splat(*weights.add(p * column));
             }
             for m in 0..WIDTH + PHASES - 1 {
                 let vector = isa.load(input.add(m * I::LANES));
@@ -151,9 +152,10 @@ unsafe fn add_run<T: Element, I: Lanes<T>, const WIDTH: usize, const PHASES: usi
                     }
                 }
             }
-            weights = weights.add(PHASES);
         }
-        input = input.wrapping_offset(run.step); // one step beyond the last one, unused
+        // One step beyond the last one, unused.
+        weights = weights.wrapping_add(PHASES * column);
+        input = input.wrapping_offset(run.step);
     }
 }
 
@@ -167,7 +169,7 @@ unsafe fn add_shifted<T: Element, I: Lanes<T>, const WIDTH: usize>(
     isa: I,
     sums: &mut [I::Vector; WIDTH],
     input: *const T,
-    weights: *const T,
+    (weights, column): (*const T, usize),
     run: &Run,
 ) {
     debug_assert!(run.step == 1 && run.phases == 1 && run.steps <= I::LANES);
@@ -179,7 +181,7 @@ unsafe fn add_shifted<T: Element, I: Lanes<T>, const WIDTH: usize>(
         }
         held[WIDTH.min(VECTORS)] = isa.load_part(input.add(WIDTH * I::LANES), run.steps - 1);
         for step in 0..run.steps {
-            let tap = isa.splat(*weights.add(step));
+            let tap = isa.splat(*weights.add(step * column));
             if SHIFTED.contains(&(step % SHIFT_CYCLE)) {
                 for (v, sum) in sums.iter_mut().enumerate() {
                     let (low, high) = (held[v.min(VECTORS)], held[(v + 1).min(VECTORS)]);
@@ -203,20 +205,20 @@ unsafe fn add_unshared<T: Element, I: Lanes<T>, const WIDTH: usize>(
     isa: I,
     sums: &mut [I::Vector; WIDTH],
     mut input: *const T,
-    mut weights: *const T,
+    (mut weights, column): (*const T, usize),
     run: &Run,
 ) {
     for _ in 0..run.steps {
         for p in 0..run.phases {
             // SAFETY: vouched for by the caller.
             unsafe {
-                let tap = isa.splat(*weights.add(p));
+                let tap = isa.splat(*weights.add(p * column));
                 for (v, sum) in sums.iter_mut().enumerate() {
                     *sum = isa.mul_add(tap, isa.load(input.add((p + v) * I::LANES)), *sum);
                 }
             }
         }
         input = input.wrapping_offset(run.step);
-        weights = weights.wrapping_add(run.phases);
+        weights = weights.wrapping_add(run.phases * column);
     }
 }

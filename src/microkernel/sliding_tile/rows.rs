@@ -9,6 +9,9 @@ use super::SlidingTile;
 use crate::element::Element;
 use crate::isa::Lanes;
 
+/// Bytes.
+const CACHE_LINE: usize = 64;
+
 /// Vectors side by side in a block of so many rows: as many as registers allow and load sharing wants. They are a
 /// multiple of the period of the weights.
 pub(super) const fn vectors(rows: usize, registers: usize, period: usize) -> usize {
@@ -67,13 +70,16 @@ impl<T: Element> SlidingTile<'_, T> {
         unsafe {
             let mut staging = Staging::new();
             let (to, row_step) = staging.begin(&target, width, self.finish.accumulates());
+            if ROWS > 1 {
+                self.prefetch_below(isa, row + ROWS, column, [ROWS, width]);
+            }
             let mut sums = self.begin::<I, ROWS, VECTORS, PERIOD>(isa, to, row_step);
             let mut input = self.input_at(row, column);
             let mut weights = self.weights;
             for _ in 0..self.channels {
                 for sweep in 0..self.sweeps {
                     let input = input.wrapping_offset(self.sweep_step.wrapping_mul(sweep as isize));
-                    let weights = weights.wrapping_add(sweep.wrapping_mul(self.weight_row_step));
+                    let weights = weights.wrapping_add(sweep.wrapping_mul(self.weight_sweep_step));
                     self.add_sweep::<I, ROWS, VECTORS, PERIOD>(
                         isa,
                         &mut sums,
@@ -91,6 +97,20 @@ impl<T: Element> SlidingTile<'_, T> {
         width
     }
 
+    /// Asks for what the block below will be the first to read: its last input rows. Rows follow each other in more
+    /// streams than the machine foresees.
+    #[inline(always)]
+    fn prefetch_below<I: Lanes<T>>(&self, isa: I, row: usize, column: usize, [rows, width]: [usize; 2]) {
+        let last_tap_row = self.tap_rows(0) - 1;
+        for r in row..row + rows {
+            let input_row = ((r + last_tap_row) as isize).wrapping_mul(self.row_step);
+            let input = self.input.wrapping_offset(input_row).wrapping_add(column);
+            for at in (0..width).step_by(CACHE_LINE / size_of::<T>()) {
+                isa.prefetch(input.wrapping_add(at));
+            }
+        }
+    }
+
     /// Adds the products of one sweep of a channel.
     ///
     /// # Safety
@@ -104,35 +124,32 @@ impl<T: Element> SlidingTile<'_, T> {
         weights: *const T,
         tap_rows: usize,
     ) {
-        let weight_step = self.sweeps.wrapping_mul(self.weight_row_step);
         for j in 0..ROWS + tap_rows - 1 {
             // Input row j lies under the output rows r with 0 <= j - r < tap_rows.
             let first = (j + 1).saturating_sub(tap_rows);
             let last = (j + 1).min(ROWS);
             // SAFETY: row j - first is a tap row, and the one of the highest address that is used.
             unsafe {
-                let taps = Taps {
-                    last: weights.wrapping_add((j - first).wrapping_mul(weight_step)),
-                    back: weight_step,
-                };
+                let weights = weights.wrapping_add((j - first) * weight_row::<T, I, PERIOD>());
                 match (first, last) {
-                    (0, 1) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 1>(isa, sums, input, taps),
-                    (0, 2) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 2>(isa, sums, input, taps),
-                    (0, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 3>(isa, sums, input, taps),
-                    (0, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 4>(isa, sums, input, taps),
-                    (1, 2) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 2>(isa, sums, input, taps),
-                    (1, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 3>(isa, sums, input, taps),
-                    (1, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 4>(isa, sums, input, taps),
-                    (2, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 2, 3>(isa, sums, input, taps),
-                    (2, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 2, 4>(isa, sums, input, taps),
-                    _ => self.add_row::<I, ROWS, VECTORS, PERIOD, 3, 4>(isa, sums, input, taps),
+                    (0, 1) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 1>(isa, sums, input, weights),
+                    (0, 2) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 2>(isa, sums, input, weights),
+                    (0, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 3>(isa, sums, input, weights),
+                    (0, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 4>(isa, sums, input, weights),
+                    (1, 2) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 2>(isa, sums, input, weights),
+                    (1, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 3>(isa, sums, input, weights),
+                    (1, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 4>(isa, sums, input, weights),
+                    (2, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 2, 3>(isa, sums, input, weights),
+                    (2, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 2, 4>(isa, sums, input, weights),
+                    _ => self.add_row::<I, ROWS, VECTORS, PERIOD, 3, 4>(isa, sums, input, weights),
                 }
             }
             input = input.wrapping_offset(self.row_step);
         }
     }
 
-    /// Adds one input row to the output rows `FIRST .. LAST`.
+    /// Adds one input row to the output rows `FIRST .. LAST`. `weights` are of the tap row over output row `FIRST`; the
+    /// following output rows have the tap rows before it.
     ///
     /// # Safety
     /// As for `add_sweep`.
@@ -149,12 +166,12 @@ impl<T: Element> SlidingTile<'_, T> {
         isa: I,
         sums: &mut [[I::Vector; VECTORS]; ROWS],
         input: *const T,
-        taps: Taps<T>,
+        weights: *const T,
     ) {
         if LAST > ROWS {
             return; // never asked for; keeps the indices below in bounds for the compiler
         }
-        let mut weights = taps.last;
+        let mut weights = weights;
         for &column in self.columns {
             // SAFETY: see `SlidingTile`; output row FIRST + back takes the tap row that is `back` before the last.
             unsafe {
@@ -163,7 +180,7 @@ impl<T: Element> SlidingTile<'_, T> {
                     *vector = isa.load(input.offset(column).add(v * I::LANES));
                 }
                 for (back, sums) in sums[FIRST..LAST].iter_mut().enumerate() {
-                    let weights = weights.sub(back * taps.back);
+                    let weights = weights.sub(back * weight_row::<T, I, PERIOD>());
                     if PERIOD == 0 {
                         let weight = isa.splat(*weights);
                         for (sum, &input) in sums.iter_mut().zip(&inputs) {
@@ -179,15 +196,14 @@ impl<T: Element> SlidingTile<'_, T> {
                         }
                     }
                 }
-                weights = weights.add(if PERIOD == 0 { 1 } else { PERIOD * I::LANES });
+                weights = weights.wrapping_add(self.weight_column_step);
             }
         }
     }
 }
 
-/// The tap rows over one input row: that of the uppermost output row, and how far back the tap row of the next one is.
-#[derive(Clone, Copy)]
-struct Taps<T> {
-    last: *const T,
-    back: usize,
+/// Values of a weight: one, or the vectors of a period. So far apart are the weights of successive tap rows.
+#[inline(always)]
+const fn weight_row<T, I: Lanes<T>, const PERIOD: usize>() -> usize {
+    if PERIOD == 0 { 1 } else { PERIOD * I::LANES }
 }

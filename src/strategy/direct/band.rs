@@ -51,6 +51,13 @@ impl RowSpacing {
         }
     }
 
+    /// Where a tap row stands among those of one tap column in the packed kernel, and how many places there are: sweep
+    /// after sweep, each with room for the longest.
+    pub(super) fn place(&self, tap_row: usize, tap_rows: usize) -> [usize; 2] {
+        let [sweeps, most] = self.sweeps(tap_rows);
+        [tap_row % sweeps * most + tap_row / sweeps, sweeps * most]
+    }
+
     /// The sweeps that a kernel of so many tap rows has, and the most tap rows in one.
     pub(super) fn sweeps(&self, tap_rows: usize) -> [usize; 2] {
         [self.taps.min(tap_rows), tap_rows.div_ceil(self.taps)]
@@ -175,9 +182,9 @@ pub(super) struct Band {
     pub(super) pixel: usize,
     pub(super) order: TapOrder,
     /// Where tap columns find their inputs in a row of the band: of a whole chunk, and of the last one.
-    in_band: [Placement; 2],
+    in_band: Vec<Placement>,
     /// The same in the input itself, for a stride of one.
-    in_place: [Placement; 2],
+    in_place: Vec<Placement>,
     /// Where each segment of a row starts in the input.
     pub(super) segments: Vec<isize>,
 }
@@ -203,10 +210,15 @@ impl Band {
             (0..chunk).map(|tap| (tap * dilation) as isize).collect()
         };
         let last = taps - (taps - 1) / chunk * chunk;
+        // The last chunk has places of its own only if it is shorter.
+        let counts = &[chunk, last][..1 + usize::from(last != chunk)];
+        let places = |place: &dyn Fn(usize) -> isize| {
+            counts.iter().map(|&count| order.place(count, place)).collect::<Vec<_>>()
+        };
         // In the input, at a stride of one; columns so far apart that this wraps are not read in place.
         let in_input = |tap: usize| (tap * dilation).wrapping_mul(pixel) as isize;
-        let places = |place: &dyn Fn(usize) -> isize| [chunk, last].map(|count| order.place(count, place));
-        Band { shape, pixel, order, in_band: places(&in_band), in_place: places(&in_input), segments }
+        let in_place = if stride == 1 { places(&in_input) } else { Vec::new() };
+        Band { shape, pixel, order, in_band: places(&in_band), in_place, segments }
     }
 
     /// The places of `count` tap columns, in the band or in place.

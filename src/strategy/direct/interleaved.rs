@@ -33,7 +33,7 @@ pub(super) fn channels(problem: &Problem) -> Option<usize> {
     // The kernel fits the address space; with the lanes of a period it is to fit as well.
     let taps = problem.rows.taps.checked_mul(problem.columns.taps)?;
     let fits =
-        taps.checked_mul(2 * MOST_LANES * size_of::<f64>()).is_some_and(|bytes| bytes <= isize::MAX as usize);
+        taps.checked_mul(4 * MOST_LANES * size_of::<f64>()).is_some_and(|bytes| bytes <= isize::MAX as usize);
     (is_served && fits).then_some(channels)
 }
 
@@ -65,21 +65,23 @@ impl Interleaved {
         self.band.order.chunk * (MOST_LANES + 1) + self.pattern
     }
 
-    /// Values in the packed kernel.
-    pub(super) fn len(&self, problem: &Problem) -> usize {
-        problem.rows.taps * problem.columns.taps * self.pattern
+    /// Values in the packed kernel, which has room for so many tap rows.
+    pub(super) fn len(&self, rows: usize, problem: &Problem) -> usize {
+        rows * problem.columns.taps * self.pattern
     }
 
-    /// Tap row, the tap columns in their order, and the lanes of a period.
-    pub(super) fn pack<T: Element>(&self, kernel: View<'_, T>, packed: &mut [T]) {
+    /// The tap columns in their order, tap rows in theirs, and the lanes of a period.
+    pub(super) fn pack<T: Element>(&self, kernel: View<'_, T>, spacing: &RowSpacing, packed: &mut [T]) {
         let [_, _, rows, columns] = kernel.dims();
-        for (row, packed) in (0..rows).zip(packed.chunks_exact_mut(columns * self.pattern)) {
-            self.band.order.for_each_tap(columns, |at, column| {
-                for (lane, tap) in packed[at * self.pattern..][..self.pattern].iter_mut().enumerate() {
+        self.band.order.for_each_tap(columns, |at, column| {
+            for row in 0..rows {
+                let [place, places] = spacing.place(row, rows);
+                let packed = &mut packed[(at * places + place) * self.pattern..][..self.pattern];
+                for (lane, tap) in packed.iter_mut().enumerate() {
                     *tap = kernel.get([lane % self.band.pixel, 0, row, column]).unwrap_or_default();
                 }
-            });
-        }
+            }
+        });
     }
 
     /// The biases of the lanes of a period.

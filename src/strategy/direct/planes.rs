@@ -100,29 +100,34 @@ impl<T: Element> Prepared<T> for PlanesPlan<T> {
             tiles: [
                 order.chunk,
                 order.classes,
-                order.period,
+                // Fewer than lanes, of which there are fewer than 64.
+                self.rows.sweeps(problem.rows.taps)[0] * 64 + order.period,
                 self.interleaved.as_ref().map_or(0, Interleaved::packing),
             ],
-            len: problem.kernel_shape().iter().product::<usize>() + self.interleaved_len(),
+            len: self.interleaved_len()
+                + problem.conv.channels_out * problem.group_in * problem.columns.taps * self.packed_rows(),
             scratch: 0,
         }
     }
 
-    /// Output channel, input channel, tap row, and the tap columns in their order; before that, the same with lanes.
+    /// Output channel, input channel, the tap columns in their order, and tap rows by sweeps; before that, the same with
+    /// lanes.
     fn pack(&self, kernel: View<'_, T>, packed: &mut [T], _scratch: &mut [T]) {
         let kernel = self.problem.oriented(kernel);
         let (lanes, packed) = packed.split_at_mut(self.interleaved_len());
         if let Some(interleaved) = &self.interleaved {
-            interleaved.pack(kernel, lanes);
+            interleaved.pack(kernel, &self.rows, lanes);
         }
         let [outputs, inputs, rows, columns] = kernel.dims();
-        let value = |line: usize, column: usize| {
-            let (line, row) = (line / rows, line % rows);
-            kernel.get([line / inputs, line % inputs, row, column]).unwrap_or_default()
-        };
-        let lines = packed.chunks_exact_mut(columns).take(outputs * inputs * rows);
-        for (line, packed) in lines.enumerate() {
-            self.band.order.for_each_tap(columns, |at, column| packed[at] = value(line, column));
+        let planes = packed.chunks_exact_mut(columns * self.packed_rows()).take(outputs * inputs);
+        for (plane, packed) in planes.enumerate() {
+            self.band.order.for_each_tap(columns, |at, column| {
+                for row in 0..rows {
+                    let [place, places] = self.rows.place(row, rows);
+                    let tap = kernel.get([plane / inputs, plane % inputs, row, column]);
+                    packed[at * places + place] = tap.unwrap_or_default();
+                }
+            });
         }
     }
 
@@ -188,9 +193,15 @@ impl<T: Element> PlanesPlan<T> {
         }
     }
 
+    /// Places for the tap rows of a column in the packed kernel.
+    fn packed_rows(&self) -> usize {
+        let [_, rows] = self.rows.place(0, self.problem.rows.taps);
+        rows
+    }
+
     /// Values of the packed kernel that have lanes.
     pub(super) fn interleaved_len(&self) -> usize {
-        self.interleaved.as_ref().map_or(0, |interleaved| interleaved.len(&self.problem))
+        self.interleaved.as_ref().map_or(0, |interleaved| interleaved.len(self.packed_rows(), &self.problem))
     }
 
     /// The outputs of a task, if there are any.

@@ -157,10 +157,12 @@ impl<T: Element> PlanesPlan<T> {
             let bias = interleaved.bias(call.bias.filter(|_| pass.is_first));
             let tile = self.tile(call, region, pass, inputs, (region.group, &bias));
             let per_tap = interleaved.pattern;
-            let weights = pass.tap_rows.start * tile.weight_row_step + pass.tap_columns.start;
+            let [row, rows] = self.rows.place(pass.tap_rows.start, problem.rows.taps);
+            let weights = pass.tap_columns.start * rows + row;
             let tile = SlidingTile {
                 weights: call.packed[weights * per_tap..].as_ptr(),
-                weight_row_step: tile.weight_row_step * per_tap,
+                weight_column_step: tile.weight_column_step * per_tap,
+                weight_sweep_step: tile.weight_sweep_step * per_tap,
                 output_step: 1,
                 width: tile.width * kind.pixel,
                 ..tile
@@ -183,10 +185,12 @@ impl<T: Element> PlanesPlan<T> {
         (output, bias): (usize, &[T]),
     ) -> SlidingTile<'a, T> {
         let problem = &self.problem;
-        let (tap_rows, tap_columns) = (problem.rows.taps, problem.columns.taps);
         let [sweeps, _] = self.rows.sweeps(pass.tap_rows.len());
-        let first_row = (output * problem.group_in + pass.channels.start) * tap_rows + pass.tap_rows.start;
-        let first_tap = self.interleaved_len() + first_row * tap_columns + pass.tap_columns.start;
+        let [_, sweep_rows] = self.rows.sweeps(problem.rows.taps);
+        let [row, rows] = self.rows.place(pass.tap_rows.start, problem.rows.taps);
+        let plane = output * problem.group_in + pass.channels.start;
+        let first_column = plane * problem.columns.taps + pass.tap_columns.start;
+        let first_tap = self.interleaved_len() + first_column * rows + row;
         SlidingTile {
             input: inputs.first,
             channels: pass.channels.len(),
@@ -198,8 +202,9 @@ impl<T: Element> PlanesPlan<T> {
             runs: inputs.runs,
             tap_rows: pass.tap_rows.len(),
             weights: call.packed[first_tap..].as_ptr(),
-            weight_channel_step: tap_rows * tap_columns,
-            weight_row_step: tap_columns,
+            weight_channel_step: problem.columns.taps * rows,
+            weight_column_step: rows,
+            weight_sweep_step: sweep_rows,
             output: call.output_at(region.item, output, [region.first, region.columns.start]),
             output_row_step: call.output_strides[2].wrapping_mul(self.rows.tile as isize),
             output_step: call.output_strides[3],
@@ -217,7 +222,14 @@ impl<T: Element> PlanesPlan<T> {
     fn for_each_pass(&self, kind: &Band, mut run: impl FnMut(Pass)) {
         let (problem, shape) = (&self.problem, &kind.shape);
         let [rows, columns] = [problem.rows.taps, problem.columns.taps];
-        for tap_rows in parts(rows, shape.tap_rows) {
+        // A pass has whole rounds of sweeps, or a part of one round.
+        let [sweeps, _] = self.rows.sweeps(rows);
+        let rounds = parts(rows, shape.tap_rows.max(sweeps));
+        let row_parts = rounds.flat_map(|round| {
+            parts(round.len(), shape.tap_rows)
+                .map(move |part| round.start + part.start..round.start + part.end)
+        });
+        for tap_rows in row_parts {
             for channels in parts(problem.group_in, shape.channels) {
                 for tap_columns in parts(columns, shape.tap_columns) {
                     let is_first = [tap_rows.start, channels.start, tap_columns.start] == [0; 3];
