@@ -70,7 +70,8 @@ impl<T: Element> SlidingTile<'_, T> {
         unsafe {
             let mut staging = Staging::new();
             let (to, row_step) = staging.begin(&target, width, self.finish.accumulates());
-            if ROWS > 1 {
+            // Interleaved channels are slower with it.
+            if ROWS > 1 && PERIOD == 0 {
                 self.prefetch_below(isa, row + ROWS, column, [ROWS, width]);
             }
             let mut sums = self.begin::<I, ROWS, VECTORS, PERIOD>(isa, to, row_step);
