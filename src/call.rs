@@ -44,6 +44,14 @@ impl<'a, T: Element> Call<'a, T> {
         }
     }
 
+    /// The same where each item has one row: all are rows of one item.
+    pub(crate) fn with_items_as_rows(&self) -> Self {
+        let mut call = Call { ..*self };
+        call.input_strides.swap(0, 2);
+        call.output_strides.swap(0, 2);
+        call
+    }
+
     /// A channel of an item of the input, seen through its borders.
     pub(crate) fn plane<'b>(
         &self,

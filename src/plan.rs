@@ -51,6 +51,10 @@ struct Frozen<T: Element> {
     strategy: &'static str,
     seconds: f64,
     prepared: Box<dyn Prepared<T>>,
+    /// What `prepared` answers, asked once: small calls would notice.
+    packing: Packing,
+    tasks: usize,
+    workspace: usize,
 }
 
 impl<T: Element> Clone for Plan<T> {
@@ -94,8 +98,16 @@ impl<T: Element> Plan<T> {
             prepared = strategy.prepare_known(&problem, machine, &kernel);
         }
         let prepared = prepared?;
-        let frozen =
-            Frozen { strategy: strategy.name(), seconds: estimate.seconds, kernel, prepared, problem };
+        let frozen = Frozen {
+            strategy: strategy.name(),
+            seconds: estimate.seconds,
+            packing: prepared.packing(),
+            tasks: prepared.tasks(),
+            workspace: prepared.workspace(),
+            kernel,
+            prepared,
+            problem,
+        };
         Ok(Plan { frozen: Arc::new(frozen) })
     }
 
@@ -142,7 +154,7 @@ impl<T: Element> Plan<T> {
     /// the error is [`Error::Declined`].
     pub fn pack(&self, kernel: View<'_, T>, bias: Option<&[T]>) -> Result<PackedKernel<T>, Error> {
         self.check_kernel(&kernel, bias)?;
-        let packing = self.frozen.prepared.packing();
+        let packing = self.frozen.packing;
         let mut packed = PackedKernel {
             packing,
             values: AlignedBuffer::zeroed(packing.len)?,
@@ -187,11 +199,11 @@ impl<T: Element> Plan<T> {
     /// Bytes that a packed kernel takes: about those of the kernel for `direct` and `gemm`, up to four times
     /// as many for `winograd`, many times as many for `fft`.
     pub fn packed_bytes(&self) -> usize {
-        self.frozen.prepared.packing().len.saturating_mul(T::TYPE.size())
+        self.frozen.packing.len.saturating_mul(T::TYPE.size())
     }
 
     pub(crate) fn packing_tiles(&self) -> [usize; 4] {
-        self.frozen.prepared.packing().tiles
+        self.frozen.packing.tiles
     }
 
     /// Bytes of workspace for one thread. May change between versions of the crate.
@@ -201,7 +213,7 @@ impl<T: Element> Plan<T> {
 
     /// Bytes of workspace for this many threads.
     pub fn workspace_bytes_for(&self, threads: usize) -> usize {
-        match self.frozen.prepared.workspace() {
+        match self.frozen.workspace {
             0 => 0,
             each => each.saturating_mul(self.workers(threads)).saturating_add(ALIGNMENT),
         }
@@ -222,7 +234,7 @@ impl<T: Element> Plan<T> {
         if self.frozen.seconds < SECONDS_WORTH_THREADS {
             return 1;
         }
-        threads.min(self.frozen.prepared.tasks()).max(1)
+        threads.min(self.frozen.tasks).max(1)
     }
 
     /// Computes on the calling thread. Allocates nothing; when it returns an error, nothing has been written.
@@ -248,9 +260,9 @@ impl<T: Element> Plan<T> {
         self.check_call(packed, &input, &output, workspace.len(), 1)?;
         let call = Call::new(input, &mut output, packed.values.as_slice(), packed.bias.as_deref());
         let prepared = &self.frozen.prepared;
-        let each = prepared.workspace();
+        let each = self.frozen.workspace;
         let memory = if each == 0 { &mut [] } else { &mut aligned(workspace)[..each] };
-        for task in 0..prepared.tasks() {
+        for task in 0..self.frozen.tasks {
             prepared.run(&call, task, memory);
         }
         Ok(())
@@ -274,8 +286,8 @@ impl<T: Element> Plan<T> {
         self.check_call(packed, &input, &output, workspace.bytes(), workers)?;
         let call = Call::new(input, &mut output, packed.values.as_slice(), packed.bias.as_deref());
         let prepared = &self.frozen.prepared;
-        let slots = Slots::new(aligned(workspace.as_mut_slice()), prepared.workspace(), workers);
-        let (next, tasks) = (AtomicUsize::new(0), prepared.tasks());
+        let slots = Slots::new(aligned(workspace.as_mut_slice()), self.frozen.workspace, workers);
+        let (next, tasks) = (AtomicUsize::new(0), self.frozen.tasks);
         let work = || {
             let Some(memory) = slots.claim() else { return };
             loop {
@@ -304,7 +316,7 @@ impl<T: Element> Plan<T> {
     }
 
     fn check_packing(&self, packed: &PackedKernel<T>) -> Result<(), Error> {
-        let packing = self.frozen.prepared.packing();
+        let packing = self.frozen.packing;
         if packed.packing != packing {
             return Err(packing_mismatch(&packing, &packed.packing));
         }

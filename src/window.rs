@@ -172,13 +172,18 @@ impl<'a, T: Element> Plane<'a, T> {
     unsafe fn read_inside(&self, from: *const T, step: usize, out: &mut [T]) {
         // A plane of one column may have any stride: it is never taken.
         let stride = self.column_stride.wrapping_mul(step as isize);
-        if stride == 1 {
-            // SAFETY: the caller vouches for the source; `out` is borrowed mutably, so the two do not overlap.
-            unsafe { core::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), out.len()) };
-        } else {
-            for (i, value) in out.iter_mut().enumerate() {
-                // SAFETY: vouched for by the caller.
-                *value = unsafe { *from.offset((i as isize).wrapping_mul(stride)) };
+        // SAFETY: the caller vouches for the source; `out` is borrowed mutably, so the two do not overlap.
+        unsafe {
+            match stride {
+                1 => core::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), out.len()),
+                2 => read_steps::<T, 2>(from, out),
+                3 => read_steps::<T, 3>(from, out),
+                4 => read_steps::<T, 4>(from, out),
+                _ => {
+                    for (i, value) in out.iter_mut().enumerate() {
+                        *value = *from.offset((i as isize).wrapping_mul(stride));
+                    }
+                }
             }
         }
     }
@@ -194,6 +199,17 @@ impl<'a, T: Element> Plane<'a, T> {
                 *value = unsafe { *row.offset(column * self.column_stride) };
             }
         }
+    }
+}
+
+/// `out[i] = from[i * STEP]`: steps that the compiler knows are taken in vectors.
+///
+/// # Safety
+/// `from + i * STEP` is readable for all `i < out.len()`.
+unsafe fn read_steps<T: Element, const STEP: usize>(from: *const T, out: &mut [T]) {
+    for (i, value) in out.iter_mut().enumerate() {
+        // SAFETY: vouched for by the caller.
+        *value = unsafe { *from.add(i * STEP) };
     }
 }
 

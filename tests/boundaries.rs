@@ -3,7 +3,7 @@
 
 mod support;
 
-use convolve::{Conv, Element, Layout, Padding, Plan};
+use convolve::{Border, Conv, Element, Layout, Padding, Plan};
 use support::random::Random;
 use support::run::{Operands, ROUND, combinations, forced};
 
@@ -20,7 +20,7 @@ fn check_with<T: Element>(conv: &Conv, layout: Layout, random: &mut Random, narr
         if plan.strategy() != strategy {
             continue;
         }
-        let computed = operands.execute(&plan, false);
+        let computed = operands.execute(&plan, conv.accumulate != 0.0);
         for (i, (value, exact)) in computed.iter().zip(&exact).enumerate() {
             let value = if ROUND.contains(&strategy) { value.to_f64().round() } else { value.to_f64() };
             assert_eq!(value, exact.value, "output {i} of {strategy} on {isa}: {}", plan.explain().problem);
@@ -54,6 +54,59 @@ fn every_width_and_kernel_of_signals() {
 fn every_width_and_kernel_of_images() {
     every_width_and_kernel::<f32>(5);
     every_width_and_kernel::<f64>(5);
+}
+
+/// Tiles of one row are ten vectors wide, and share loads among taps that are up to three vectors apart.
+#[test]
+fn rows_around_wide_tiles_and_taps_around_vectors() {
+    let mut random = Random(16);
+    for width in [158, 160, 161, 175, 330] {
+        for taps in [2, 5, 8, 15, 16, 17, 31, 33, 48, 63, 64, 65, 100, 130] {
+            for (stride, dilation) in [(1, 1), (1, 2), (1, 3), (2, 1), (3, 2)] {
+                let extent = (taps - 1) * dilation + 1;
+                let conv = Conv::d1((width - 1) * stride + extent, taps).stride([1, stride]);
+                check::<f32>(&conv.dilation([1, dilation]), Layout::Nchw, &mut random);
+            }
+            let conv = Conv::d1(width, taps).padding(Padding::Same).accumulate(2.0);
+            check::<f64>(&conv, Layout::Nchw, &mut random);
+        }
+    }
+}
+
+/// The items of a batch of signals are rows of a plane, of which a task takes up to 64.
+#[test]
+fn batches_of_signals() {
+    let mut random = Random(17);
+    for batch in [1, 2, 16, 65, 130] {
+        for (width, taps) in [(1, 1), (7, 3), (40, 5), (200, 20)] {
+            for channels in [1, 2] {
+                let conv = Conv::d1(width, taps).batch(batch).channels(channels, channels).groups(channels);
+                check::<f32>(&conv.padding(Padding::Same), Layout::Nchw, &mut random);
+            }
+        }
+    }
+}
+
+/// Few channels in a pixel, each with a kernel of its own; in views of either layout, whatever the request says.
+#[test]
+fn interleaved_channels() {
+    let mut random = Random(18);
+    for channels in 2..=9 {
+        for (input, kernel) in
+            [([1, 5], [1, 2]), ([4, 17], [3, 3]), ([9, 40], [2, 5]), ([13, 130], [5, 4]), ([22, 230], [3, 1])]
+        {
+            for (stride, dilation) in [(1, 1), (2, 1), (1, 2), (3, 2)] {
+                let conv = Conv::d2(input, kernel).channels(channels, channels).groups(channels);
+                let conv = conv.stride(stride).dilation(dilation).padding(Padding::Same);
+                let conv = conv.border(Border::Reflect101).layout(Layout::Nhwc);
+                if conv.output_shape().is_ok() {
+                    check::<f32>(&conv, Layout::Nhwc, &mut random);
+                    check::<f64>(&conv, Layout::Nhwc, &mut random);
+                    check::<f32>(&conv, Layout::Nchw, &mut random);
+                }
+            }
+        }
+    }
 }
 
 /// Tiles take up to four rows, and rows at a spacing where there are dilations.

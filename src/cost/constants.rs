@@ -28,14 +28,8 @@ impl Constants {
     /// Bytes that memory beyond the second-level cache moves in a cycle.
     pub(super) const MEMORY_BYTES: f64 = 5.0;
 
-    /// Share of the multiply-add limit that tiles reach with few and with many taps to a tile row.
-    const DIRECT_ONE_ROW: f64 = 0.42;
-    const DIRECT_ROWS: f64 = 0.85;
-    /// Factor to that for several input channels, whose rows compete for the cache.
-    const DIRECT_CHANNELS: f64 = 0.5;
+    /// Share of the multiply-add limit that large tiles of `gemm` reach.
     const GEMM: f64 = 0.85;
-    /// Cycles to write one result where results are not neighbours.
-    const SCATTER: f64 = 3.0;
 
     /// Vector multiply-adds in a cycle at best.
     pub(super) fn vector_rate(problem: &Problem) -> f64 {
@@ -52,45 +46,6 @@ impl Constants {
         let count = |shape: [usize; 4]| shape.iter().map(|&size| size as f64).product::<f64>();
         let values = count(problem.input_shape()) + count(problem.output_shape());
         values * problem.element.size() as f64 / Self::MEMORY_BYTES
-    }
-
-    /// Predicted seconds of `direct`: its tiles, the bands that are copied for them, and the calls.
-    pub(crate) fn direct_seconds(problem: &Problem) -> f64 {
-        let lines = (problem.batch() * problem.groups()) as f64 * (problem.rows.output as f64 / 4.0).ceil();
-        let calls = lines * (Self::TASK + problem.group_out as f64 * Self::TILE);
-        let compute = Self::direct_compute(problem).max(Self::memory(problem));
-        (compute + lines * Self::direct_copies(problem) + calls) / Self::CLOCK
-    }
-
-    /// Cycles in tiles.
-    fn direct_compute(problem: &Problem) -> f64 {
-        let (rows, taps) = (&problem.rows, problem.rows.taps as f64);
-        let shares_rows = rows.output > 1 && rows.taps > rows.stride;
-        let by_rows =
-            if shares_rows { Self::DIRECT_ROWS * taps / (taps + 2.0) } else { Self::DIRECT_ONE_ROW };
-        let efficiency = if problem.group_in > 1 { by_rows * Self::DIRECT_CHANNELS } else { by_rows };
-        let lanes = problem.isa.lanes(problem.element) as f64;
-        let width = problem.columns.output as f64;
-        let idle = (width / lanes).ceil() * lanes / width.max(1.0);
-        let outputs = problem.output_shape().iter().map(|&size| size as f64).product::<f64>();
-        let scatter = if problem.conv.output_layout == Layout::Nhwc { outputs * Self::SCATTER } else { 0.0 };
-        problem.multiply_adds() * idle / (Self::peak(problem) * efficiency) + scatter
-    }
-
-    /// Cycles to copy inputs for four rows of outputs of a group: whole rows where they cannot be read in place, else
-    /// what lies under the edges.
-    fn direct_copies(problem: &Problem) -> f64 {
-        let columns = &problem.columns;
-        let width = columns.output as f64;
-        let edge = (problem.isa.lanes(problem.element).max(columns.extent) as f64).min(width);
-        let is_padded = columns.before + columns.after + problem.rows.before + problem.rows.after > 0;
-        let row = match (problem.conv.input_layout, columns.stride) {
-            (Layout::Nhwc, stride) => width * stride as f64 * Self::GATHER + Self::READ,
-            (Layout::Nchw, 1) if is_padded => 2.0 * edge * Self::COPY + Self::READ,
-            (Layout::Nchw, 1) => 0.2 * edge * Self::COPY,
-            (Layout::Nchw, stride) => 2.0 * width * stride as f64 * Self::COPY + Self::READ,
-        };
-        problem.group_in as f64 * (problem.rows.taps as f64 + 3.0) * row
     }
 
     /// Predicted seconds of `gemm`, with lanes along output channels or along pixels.

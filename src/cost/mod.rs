@@ -5,6 +5,7 @@ mod constants;
 mod depthwise;
 mod fft;
 mod machine;
+mod planes;
 #[cfg(feature = "fft")]
 mod real_fft;
 mod separable;
@@ -14,5 +15,6 @@ pub(crate) use channels::{ChannelsShape, channels_seconds};
 pub(crate) use constants::Constants;
 pub(crate) use depthwise::{DepthwiseShape, depthwise_seconds};
 pub(crate) use machine::Machine;
+pub(crate) use planes::{PlanesShape, planes_seconds};
 pub(crate) use separable::{SeparableShape, separable_seconds};
 pub(crate) use winograd::{WinogradShape, winograd_seconds};

@@ -13,7 +13,7 @@ macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $mask:ty, $splat:ident, $load:ident, $load_masked:ident,
      $store:ident, $store_masked:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
      $mul_sub:ident, $neg_mul_add:ident, $max:ident, $min:ident, $transpose:ident,
-     $pattern:ident, $permute:ident) => {
+     $pattern:ident, $permute:ident, $shifts:ident, $permute_two:ident) => {
         impl Lanes<$element> for Avx512 {
             type Vector = $vector;
             type Pattern = __m512i;
@@ -110,6 +110,15 @@ macro_rules! lanes {
                 unsafe { $permute(pattern, vector) }
             }
 
+            const SHIFTS: bool = true;
+
+            #[inline(always)]
+            fn shift(self, low: $vector, high: $vector, by: usize) -> $vector {
+                debug_assert!(by <= $lanes);
+                // SAFETY: the token proves AVX-512.
+                unsafe { $permute_two(low, $shifts(by), high) }
+            }
+
             #[inline(always)]
             unsafe fn transpose(self, from: *const $element, from_step: isize, to: *mut $element, to_step: isize) {
                 // SAFETY: the caller vouches for the squares, the token proves the instructions.
@@ -140,6 +149,29 @@ unsafe fn pattern_32(lanes: *const u32) -> __m512i {
 unsafe fn pattern_64(lanes: *const u32) -> __m512i {
     // SAFETY: vouched for by the caller.
     unsafe { _mm512_cvtepu32_epi64(_mm256_loadu_si256(lanes.cast())) }
+}
+
+/// For each lane, the one `by` lanes on.
+///
+/// # Safety
+/// The caller holds a token.
+#[inline(always)]
+unsafe fn shifts_32(by: usize) -> __m512i {
+    // SAFETY: vouched for by the caller.
+    unsafe {
+        let lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        _mm512_add_epi32(lanes, _mm512_set1_epi32(by as i32))
+    }
+}
+
+/// For each lane, the one `by` lanes on.
+///
+/// # Safety
+/// The caller holds a token.
+#[inline(always)]
+unsafe fn shifts_64(by: usize) -> __m512i {
+    // SAFETY: vouched for by the caller.
+    unsafe { _mm512_add_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), _mm512_set1_epi64(by as i64)) }
 }
 
 /// Quarters of rows four apart side by side, which costs loads only; then pairs of elements, then pairs of pairs.
@@ -223,10 +255,12 @@ unsafe fn transposed_8x8(rows: [__m512d; 8]) -> [__m512d; 8] {
 lanes!(
     f32, __m512, 16, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_storeu_ps,
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_fmadd_ps, _mm512_fmsub_ps,
-    _mm512_fnmadd_ps, _mm512_max_ps, _mm512_min_ps, transpose_16x16, pattern_32, _mm512_permutexvar_ps
+    _mm512_fnmadd_ps, _mm512_max_ps, _mm512_min_ps, transpose_16x16, pattern_32, _mm512_permutexvar_ps,
+    shifts_32, _mm512_permutex2var_ps
 );
 lanes!(
     f64, __m512d, 8, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_maskz_loadu_pd, _mm512_storeu_pd,
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd,
-    _mm512_fnmadd_pd, _mm512_max_pd, _mm512_min_pd, transpose_8x8, pattern_64, _mm512_permutexvar_pd
+    _mm512_fnmadd_pd, _mm512_max_pd, _mm512_min_pd, transpose_8x8, pattern_64, _mm512_permutexvar_pd,
+    shifts_64, _mm512_permutex2var_pd
 );

@@ -6,6 +6,7 @@
 //! `#[inline(always)]` makes a loop many times slower without a warning; `tests/codegen` watches for it.
 
 use core::fmt;
+use core::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use crate::element_type::ElementType;
@@ -37,6 +38,9 @@ pub unsafe trait Isa: Copy + Send + Sync + 'static {
     where
         Self: Lanes<T>;
 }
+
+/// Lanes of two vectors of the widest kind.
+const MOST_LANES: usize = 32;
 
 /// The vector operations that the micro-kernels need, for one element type.
 pub trait Lanes<T>: Isa {
@@ -92,6 +96,24 @@ pub trait Lanes<T>: Isa {
     unsafe fn pattern(self, lanes: *const u32) -> Self::Pattern;
     /// `vector` with its elements dealt out as the pattern says; one may go to several lanes.
     fn permute(self, vector: Self::Vector, pattern: Self::Pattern) -> Self::Vector;
+    /// Whether [`shift`](Lanes::shift) costs less than a load that crosses a cache line.
+    const SHIFTS: bool = false;
+    /// `LANES` elements of two vectors put together, from element `by <= LANES` on.
+    #[inline(always)]
+    fn shift(self, low: Self::Vector, high: Self::Vector, by: usize) -> Self::Vector
+    where
+        T: Copy,
+    {
+        debug_assert!(by <= Self::LANES && 2 * Self::LANES <= MOST_LANES);
+        let mut both = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
+        let start: *mut T = both.as_mut_ptr().cast();
+        // SAFETY: both vectors fit, one behind the other, and `by` leaves a whole one.
+        unsafe {
+            self.store(start, low);
+            self.store(start.add(Self::LANES), high);
+            self.load(start.add(by))
+        }
+    }
     /// Transposes a square of `LANES` x `LANES`: `to[c * to_step + r] = from[r * from_step + c]`.
     ///
     /// # Safety

@@ -11,7 +11,10 @@ mod canvas;
 mod channels;
 mod cut;
 mod frame;
+mod interleaved;
 mod planes;
+mod taps;
+mod tiles;
 
 use channels::ChannelsPlan;
 use planes::PlanesPlan;
@@ -30,12 +33,12 @@ impl<T: Element> Strategy<T> for Direct {
     }
 
     fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined> {
-        let planes = planes::estimate::<T>(problem);
+        let planes = planes::estimate::<T>(problem, machine);
         Ok(cheaper_channels::<T>(problem, machine, &planes).unwrap_or(planes))
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
-        let planes = planes::estimate::<T>(problem);
+        let planes = planes::estimate::<T>(problem, machine);
         Ok(match cheaper_channels::<T>(problem, machine, &planes) {
             Some(_) => Box::new(ChannelsPlan::<T>::new(problem, machine)?),
             None => Box::new(PlanesPlan::<T>::new(problem)),

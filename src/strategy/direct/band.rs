@@ -1,55 +1,96 @@
-//! How `direct` deals rows out to tiles, and the bands that it copies inputs into.
+//! How `direct` deals rows out to tasks, and the bands that it copies inputs into.
 
-use crate::microkernel::sliding_tile::MAX_ROWS;
+use super::taps::{Placement, TapOrder};
+use crate::microkernel::sliding_tile::SHARED_ROWS;
 use crate::problem::{Axis, Problem};
 use crate::workspace::Booking;
 
 /// Values in a band: half of a second-level cache of 512 KiB in `f32`.
 const BAND_VALUES: usize = 64 << 10;
+/// Multiply-adds of a task, as far as its rows allow: long enough to forget what its edges cost.
+const TASK_MULTIPLY_ADDS: f64 = (1 << 19) as f64;
+/// Rows of a task.
+const LEAST_ROWS: usize = 16;
+const MOST_ROWS: usize = 64;
 
-/// How rows are dealt out to tiles, see the head of `planes.rs`.
+/// How rows are dealt out to tasks and tiles, see the head of `planes.rs`.
 pub(super) struct RowSpacing {
     /// Output rows from one row of a tile to the next.
     pub(super) tile: usize,
-    /// Tap rows from one tap of a group to the next; there are as many groups.
+    /// Tap rows from one tap of a sweep to the next; there are as many sweeps.
     pub(super) taps: usize,
     /// Input rows under either step.
     pub(super) input: usize,
-    /// Tiles that start in the first `tile` output rows.
+    /// Rows in a task.
+    pub(super) block: usize,
+    /// Tasks that start in the first `tile` output rows.
     pub(super) phases: usize,
-    /// Blocks of `MAX_ROWS * tile` output rows.
+    /// Blocks of `block * tile` output rows.
     pub(super) blocks: usize,
+    /// Output rows in all.
+    pub(super) output: usize,
 }
 
 impl RowSpacing {
-    pub(super) fn new(axis: &Axis) -> Self {
+    /// `axis` is that of [`row_axis`].
+    pub(super) fn new(problem: &Problem, axis: &Axis) -> Self {
         let common = gcd(axis.stride, axis.dilation);
         let (tile, taps) = (axis.dilation / common, axis.stride / common);
+        let row = problem.columns.output as f64 * (problem.products() * problem.group_out) as f64;
+        let wanted = (TASK_MULTIPLY_ADDS / row.max(1.0)).ceil() as usize;
+        let block = wanted.clamp(LEAST_ROWS, MOST_ROWS).next_multiple_of(SHARED_ROWS);
         RowSpacing {
             tile,
             taps,
-            // If it overflows, tiles have one row and groups one tap, and it is never taken.
+            // If it overflows, tiles have one row and sweeps one tap, and it is never taken.
             input: taps.checked_mul(axis.dilation).unwrap_or(0),
+            block,
             phases: tile.min(axis.output),
-            blocks: axis.output.div_ceil(tile.saturating_mul(MAX_ROWS)),
+            blocks: axis.output.div_ceil(tile.saturating_mul(block)),
+            output: axis.output,
         }
+    }
+
+    /// Where a tap row stands among those of one tap column in the packed kernel, and how many places there are: sweep
+    /// after sweep, each with room for the longest.
+    pub(super) fn place(&self, tap_row: usize, tap_rows: usize) -> [usize; 2] {
+        let [sweeps, most] = self.sweeps(tap_rows);
+        [tap_row % sweeps * most + tap_row / sweeps, sweeps * most]
+    }
+
+    /// The sweeps that a kernel of so many tap rows has, and the most tap rows in one.
+    pub(super) fn sweeps(&self, tap_rows: usize) -> [usize; 2] {
+        [self.taps.min(tap_rows), tap_rows.div_ceil(self.taps)]
     }
 }
 
-fn gcd(a: usize, b: usize) -> usize {
+/// The rows of a problem; the items of a batch, where each has one row: then they are the rows of a plane.
+pub(super) fn row_axis(problem: &Problem) -> Axis {
+    let rows = problem.rows;
+    match [rows.taps, rows.input, rows.output, rows.before] {
+        [1, 1, 1, 0] => Axis { input: problem.batch(), output: problem.batch(), ..rows },
+        _ => rows,
+    }
+}
+
+pub(super) fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// How much of the kernel and of a row one band serves.
+/// How much of the kernel and of the outputs one band serves.
 #[derive(Clone, Copy)]
 pub(super) struct BandShape {
     /// Output columns, a multiple of the lanes.
     pub(super) width: usize,
+    /// Output rows.
+    pub(super) rows: usize,
+    /// Tap rows, of all sweeps if there are several.
     pub(super) tap_rows: usize,
     pub(super) tap_columns: usize,
     pub(super) channels: usize,
-    /// Input rows under a tile.
+    /// Input rows of a sweep.
     pub(super) input_rows: usize,
+    pub(super) sweeps: usize,
     /// Whether a row of the band holds each input once, by phases of the stride, or each tap column apart (for
     /// dilations so wide that taps share no inputs).
     pub(super) is_dense: bool,
@@ -60,43 +101,73 @@ pub(super) struct BandShape {
 }
 
 impl BandShape {
-    pub(super) fn new(problem: &Problem) -> Self {
+    /// `pixel`: values in a column.
+    pub(super) fn new(problem: &Problem, spacing: &RowSpacing, pixel: usize) -> Self {
         let lanes = problem.isa.lanes(problem.element);
-        let spacing = RowSpacing::new(&problem.rows);
         let round = |columns: usize| columns.next_multiple_of(lanes);
         let mut width = round(problem.columns.output.clamp(1, 512));
+        let mut rows = spacing.block.min(spacing.output).max(1);
         let mut tap_columns = problem.columns.taps.min(256);
-        let mut tap_rows = problem.rows.taps.div_ceil(spacing.taps).min(64);
+        let mut tap_rows = problem.rows.taps.min(spacing.taps.saturating_mul(64));
         let mut channels = problem.group_in;
         loop {
-            let shape = Self::of(problem, width, tap_rows, tap_columns, channels);
+            let taps = [tap_rows, tap_columns];
+            let shape = Self::of(problem, spacing, [rows, width], taps, [channels, pixel]);
             if shape.values() <= BAND_VALUES {
                 return shape;
             }
+            // A part of the sweeps is as good as a part of their rows.
+            let fewer_rows = if tap_rows > spacing.taps {
+                tap_rows.div_ceil(2 * spacing.taps) * spacing.taps
+            } else {
+                tap_rows.div_ceil(2)
+            };
             match () {
+                () if rows > SHARED_ROWS => rows = (rows / 2).next_multiple_of(SHARED_ROWS),
                 () if channels > 1 => channels = channels.div_ceil(2),
                 () if width > round(128) => width = round(width / 2),
-                () if tap_rows > 1 => tap_rows = tap_rows.div_ceil(2),
+                () if fewer_rows < tap_rows => tap_rows = fewer_rows,
                 () if tap_columns > 1 => tap_columns = tap_columns.div_ceil(2),
                 () => return shape,
             }
         }
     }
 
-    fn of(problem: &Problem, width: usize, tap_rows: usize, tap_columns: usize, channels: usize) -> Self {
+    fn of(
+        problem: &Problem,
+        spacing: &RowSpacing,
+        [rows, width]: [usize; 2],
+        [tap_rows, tap_columns]: [usize; 2],
+        [channels, pixel]: [usize; 2],
+    ) -> Self {
         let Axis { stride, dilation, .. } = problem.columns;
-        let input_rows = MAX_ROWS.min(problem.rows.output) + tap_rows - 1;
+        let [sweeps, most] = spacing.sweeps(tap_rows);
+        let input_rows = rows + most - 1;
         let reach = (tap_columns - 1) * dilation;
         let phases = stride.min(reach + 1);
         let dense = (width + reach / stride).saturating_mul(phases);
         let is_dense = dense <= width * tap_columns;
         let segment = if is_dense { width + reach / stride } else { width };
         let pitch = if is_dense { dense } else { width * tap_columns };
-        BandShape { width, tap_rows, tap_columns, channels, input_rows, is_dense, segment, pitch }
+        let (segment, pitch) = (segment.saturating_mul(pixel), pitch.saturating_mul(pixel));
+        BandShape {
+            width,
+            rows,
+            tap_rows,
+            tap_columns,
+            channels,
+            input_rows,
+            sweeps,
+            is_dense,
+            segment,
+            pitch,
+        }
     }
 
     pub(super) fn values(&self) -> usize {
-        self.channels.saturating_mul(self.input_rows * self.pitch)
+        [self.sweeps, self.input_rows, self.pitch]
+            .iter()
+            .fold(self.channels, |values, &count| values.saturating_mul(count))
     }
 
     pub(super) fn bytes<T>(&self) -> usize {
@@ -107,28 +178,52 @@ impl BandShape {
 /// A [`BandShape`] with its tables.
 pub(super) struct Band {
     pub(super) shape: BandShape,
-    /// Where each tap column finds its inputs in a row of the band.
-    pub(super) offsets: Vec<isize>,
+    /// Values in a column: one, or the channels of a pixel.
+    pub(super) pixel: usize,
+    pub(super) order: TapOrder,
+    /// Where tap columns find their inputs in a row of the band: of a whole chunk, and of the last one.
+    in_band: Vec<Placement>,
     /// The same in the input itself, for a stride of one.
-    pub(super) in_place: Vec<isize>,
+    in_place: Vec<Placement>,
     /// Where each segment of a row starts in the input.
     pub(super) segments: Vec<isize>,
 }
 
 impl Band {
-    pub(super) fn new(problem: &Problem) -> Self {
-        let shape = BandShape::new(problem);
-        let Axis { stride, dilation, .. } = problem.columns;
-        let taps = 0..shape.tap_columns;
-        let in_place = taps.clone().map(|tap| (tap * dilation) as isize).collect();
-        let (offsets, segments) = if shape.is_dense {
-            let phases = stride.min((shape.tap_columns - 1) * dilation + 1);
-            let offset = |tap| tap * dilation % stride * shape.segment + tap * dilation / stride;
-            (taps.map(|tap| offset(tap) as isize).collect(), (0..phases as isize).collect())
-        } else {
-            let starts = taps.clone().map(|tap| (tap * dilation) as isize).collect();
-            (taps.map(|tap| (tap * shape.segment) as isize).collect(), starts)
+    pub(super) fn new(problem: &Problem, spacing: &RowSpacing, pixel: usize) -> Self {
+        let shape = BandShape::new(problem, spacing, pixel);
+        let Axis { stride, dilation, taps, .. } = problem.columns;
+        let chunk = shape.tap_columns;
+        let lanes = if pixel == 1 { problem.isa.lanes(problem.element) } else { 0 };
+        let order = TapOrder::new(&problem.columns, chunk, shape.is_dense, lanes);
+        let in_band = |tap: usize| {
+            let at = if shape.is_dense {
+                tap * dilation % stride * shape.segment + tap * dilation / stride * pixel
+            } else {
+                tap * shape.segment
+            };
+            at as isize
         };
-        Band { shape, offsets, in_place, segments }
+        let segments = if shape.is_dense {
+            (0..stride.min((chunk - 1) * dilation + 1) as isize).collect()
+        } else {
+            (0..chunk).map(|tap| (tap * dilation) as isize).collect()
+        };
+        let last = taps - (taps - 1) / chunk * chunk;
+        // The last chunk has places of its own only if it is shorter.
+        let counts = &[chunk, last][..1 + usize::from(last != chunk)];
+        let places = |place: &dyn Fn(usize) -> isize| {
+            counts.iter().map(|&count| order.place(count, place)).collect::<Vec<_>>()
+        };
+        // In the input, at a stride of one; columns so far apart that this wraps are not read in place.
+        let in_input = |tap: usize| (tap * dilation).wrapping_mul(pixel) as isize;
+        let in_place = if stride == 1 { places(&in_input) } else { Vec::new() };
+        Band { shape, pixel, order, in_band: places(&in_band), in_place, segments }
+    }
+
+    /// The places of `count` tap columns, in the band or in place.
+    pub(super) fn placement(&self, count: usize, in_place: bool) -> &Placement {
+        let placements = if in_place { &self.in_place } else { &self.in_band };
+        &placements[usize::from(count != self.shape.tap_columns)]
     }
 }

@@ -1,0 +1,173 @@
+//! What the tiles with lanes along columns cost: multiply-adds and loads that a tile issues, memory, and copies at the
+//! edges. Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, by `cargo bench --bench cases -- --file
+//! FILE --strategy direct` over `benches/cases/images.txt`, `signals.txt` and `basic.txt`.
+
+use super::{Constants, Machine};
+use crate::conv::Layout;
+use crate::problem::Problem;
+
+/// How the work is cut.
+pub(crate) struct PlanesShape {
+    /// Planes that are filtered each by itself, and the output rows of one.
+    pub(crate) planes: usize,
+    pub(crate) rows: usize,
+    /// Values in a column: the channels of interleaved pixels, else one.
+    pub(crate) pixel: usize,
+    /// Vectors of weights for a tap; 0 if they are broadcast.
+    pub(crate) period: usize,
+    /// Sweeps of tap rows.
+    pub(crate) sweeps: usize,
+    /// Rows of a task, and tasks of one row.
+    pub(crate) block: usize,
+    pub(crate) tasks: usize,
+    /// Taps of a row to the next that shares its loads; 0 if there are none.
+    pub(crate) tap_period: usize,
+}
+
+/// Rows of a tile that share loads, vectors of a tile of one row, and its most taps that share loads.
+const SHARED_ROWS: usize = 4;
+const ROW_VECTORS: f64 = 10.0;
+const PHASES: usize = 4;
+/// Loads in a cycle; those that cross a cache line count twice.
+const LOADS: f64 = 2.0;
+/// Cycles to begin a row of taps in a tile, and to begin and end a tile.
+const TAP_ROW: f64 = 3.0;
+const TILE: f64 = 20.0;
+/// Cycles of a multiply-add until its sum can be added to.
+const LATENCY: f64 = 4.0;
+/// What multiply-adds and loads take in practice, relative to the least.
+const SLACK: f64 = 1.08;
+/// Bytes that the second-level cache moves in a cycle.
+const L2_BYTES: f64 = 24.0;
+/// Bytes that memory beyond it moves in a cycle: rows follow each other in few streams.
+const MEMORY_BYTES: f64 = 12.0;
+/// How much of the shorter of computing and waiting for memory is not hidden behind the longer.
+const BESIDE: f64 = 0.7;
+/// What is left of a step of one phase where some of its inputs are shifted together in registers.
+const SHIFTED: f64 = 0.75;
+/// Cycles of a call, of a task, and of a read through the window; to copy a value, and to gather one.
+const CALL: f64 = 250.0;
+const TASK: f64 = 300.0;
+const READ: f64 = 40.0;
+const COPY: f64 = 0.12;
+const GATHER: f64 = 1.1;
+/// Cycles to write one result where results are not neighbours.
+const SCATTER: f64 = 3.0;
+
+/// Predicted seconds.
+pub(crate) fn planes_seconds(problem: &Problem, machine: &Machine, shape: &PlanesShape) -> f64 {
+    let planes = shape.planes as f64;
+    let outputs = problem.output_shape().iter().map(|&size| size as f64).product::<f64>();
+    let channels = (problem.group_in * problem.group_out) as f64;
+    let scattered =
+        shape.period == 0 && problem.conv.output_layout == Layout::Nhwc && problem.conv.channels_out > 1;
+    let scatter = if scattered { outputs * SCATTER } else { 0.0 };
+    let compute = planes * channels * compute(problem, shape) + scatter;
+    let bytes = Constants::memory(problem) * Constants::MEMORY_BYTES;
+    let waiting = bytes / if bytes > machine.l2 as f64 { MEMORY_BYTES } else { L2_BYTES };
+    let rows = (shape.rows as f64 / shape.block as f64).ceil();
+    let calls = planes * rows * shape.tasks as f64 * TASK * problem.group_out as f64;
+    let work = compute.max(waiting) + BESIDE * compute.min(waiting);
+    let copies = planes * problem.group_in as f64 * copies(problem, shape);
+    (work + copies + calls + CALL) / Constants::CLOCK
+}
+
+/// Cycles of the tiles of one input and output plane.
+fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
+    let lanes = problem.isa.lanes(problem.element);
+    let vectors = (problem.columns.output * shape.pixel).div_ceil(lanes) as f64;
+    let rows = shape.rows as f64;
+    let taps = problem.rows.taps.div_ceil(shape.sweeps);
+    let sweeps = problem.rows.taps as f64 / taps as f64;
+    let shares = shape.rows > 1 && problem.rows.taps > shape.sweeps;
+    if !shares && shape.period == 0 {
+        return rows * problem.rows.taps as f64 * (tap_row(problem, shape, vectors) + TAP_ROW) + rows * TILE;
+    }
+    let wide = match (problem.isa.registers() >= 32, shape.period) {
+        (true, 3) => 6.0,
+        (false, 3) => 3.0,
+        (true, _) => 4.0,
+        (false, _) => 2.0,
+    };
+    let in_tile = if shares { SHARED_ROWS } else { 1 };
+    // Tap columns of the input rows under a tile, by the number of output rows over them.
+    let step = |over: usize| {
+        let weights = over as f64 * shape.period.max(1) as f64;
+        let loads = (wide * load(problem) + weights) / LOADS;
+        (over as f64 * wide / Constants::vector_rate(problem)).max(loads)
+    };
+    let input_rows = taps + in_tile - 1;
+    let ends = (0..input_rows.min(2 * in_tile)).map(|j| {
+        // Beyond the first rows count from the last one.
+        let from_end = if j < in_tile { j } else { input_rows.min(2 * in_tile) - 1 - j };
+        (from_end + 1).min(in_tile).min(taps)
+    });
+    let middle = input_rows.saturating_sub(2 * in_tile) as f64 * step(in_tile.min(taps));
+    let steps: f64 = ends.map(step).sum::<f64>() + middle;
+    let tile = sweeps * (steps * problem.columns.taps as f64 + input_rows as f64 * TAP_ROW) + TILE;
+    SLACK * (rows / in_tile as f64).ceil() * (vectors / wide).max(0.5).ceil() * tile
+}
+
+/// Cycles of a tap row in tiles of one row, over all columns.
+fn tap_row(problem: &Problem, shape: &PlanesShape, vectors: f64) -> f64 {
+    let rate = Constants::vector_rate(problem);
+    let taps = problem.columns.taps;
+    let block = PHASES * shape.tap_period;
+    let unshared =
+        |taps: f64, wide: f64| taps * (wide / rate).max((wide * load(problem) + 1.0) / LOADS).max(LATENCY);
+    let wide_blocks = (vectors / ROW_VECTORS).floor();
+    let narrow = vectors - wide_blocks * ROW_VECTORS;
+    let rest = if narrow > 0.0 { unshared(taps as f64, narrow) } else { 0.0 };
+    // Steps of so many phases in a block of 10 vectors.
+    let is_shifted = problem.isa.lanes(problem.element) * problem.element.size() == 64;
+    let step = |phases: usize| {
+        let shifted = if is_shifted && phases == 1 { SHIFTED } else { 1.0 };
+        let phases = phases as f64;
+        let loads = ((ROW_VECTORS + phases - 1.0) * load(problem) + phases) / LOADS;
+        shifted * (phases * ROW_VECTORS / rate).max(loads)
+    };
+    if block == 0 {
+        return SLACK * (wide_blocks * unshared(taps as f64, ROW_VECTORS) + rest);
+    }
+    let (whole, left) = ((taps / block) as f64, taps % block);
+    let (phases, more) = (left / shape.tap_period, left % shape.tap_period);
+    let of_block = whole * shape.tap_period as f64 * step(PHASES)
+        + more as f64 * step(phases + 1)
+        + if phases > 0 { (shape.tap_period - more) as f64 * step(phases) } else { 0.0 };
+    SLACK * (wide_blocks * of_block + rest)
+}
+
+/// Loads that a vector which is not aligned counts for.
+fn load(problem: &Problem) -> f64 {
+    1.0 + (problem.isa.lanes(problem.element) * problem.element.size()) as f64 / 64.0
+}
+
+/// Cycles to copy inputs of one plane: all of them where they cannot be read in place, else what lies under the edges.
+fn copies(problem: &Problem, shape: &PlanesShape) -> f64 {
+    let (rows, columns) = (&problem.rows, &problem.columns);
+    let lanes = problem.isa.lanes(problem.element) as f64;
+    let width = columns.output as f64;
+    let blocks = (shape.rows as f64 / shape.block as f64).ceil();
+    let copied_rows = shape.rows as f64 + blocks * (rows.taps - 1) as f64;
+    let is_gathered =
+        shape.period == 0 && problem.conv.input_layout == Layout::Nhwc && problem.conv.channels_in > 1;
+    let is_padded = columns.before + columns.after > 0;
+    let pixel = shape.pixel as f64;
+    if is_gathered || columns.stride > 1 {
+        let segments = columns.stride.min(columns.extent) as f64 * (width / 512.0).ceil();
+        return copied_rows * (width * columns.stride as f64 * GATHER + segments * READ);
+    }
+    let short = is_padded && width <= 8.0 * lanes;
+    let edges = if short {
+        width
+    } else if is_padded {
+        2.0 * (lanes + columns.extent as f64).min(width)
+    } else {
+        0.2 * lanes
+    };
+    let reads = if short || !is_padded { 1.0 } else { 2.0 };
+    let above = if rows.before + rows.after > 0 { (2 * (rows.taps + SHARED_ROWS)) as f64 } else { 0.0 };
+    let above = if above > 0.0 { above * (width * pixel * COPY + READ) } else { 0.0 };
+    let sides = if is_padded { copied_rows * (edges * pixel * COPY + reads * READ) } else { 0.0 };
+    sides + above
+}

@@ -1,0 +1,210 @@
+//! Several output rows: the loop of images.
+//!
+//! 1. It runs over input rows j = r + k, so that a vector is loaded once and multiplied by the weights of every output
+//!    row r that it lies under. 2. The first and last input rows lie under some of the output rows only; that range is a
+//!    constant of the loop, so that the sums stay in registers.
+
+use super::super::finish::Staging;
+use super::SlidingTile;
+use crate::element::Element;
+use crate::isa::Lanes;
+
+/// Bytes.
+const CACHE_LINE: usize = 64;
+
+/// Vectors side by side in a block of so many rows: as many as registers allow and load sharing wants. They are a
+/// multiple of the period of the weights.
+pub(super) const fn vectors(rows: usize, registers: usize, period: usize) -> usize {
+    match (rows > 2 && registers < 32, period) {
+        (true, 3) => 3,
+        (false, 3) => 6,
+        (true, _) => 2,
+        (false, _) => 4,
+    }
+}
+
+impl<T: Element> SlidingTile<'_, T> {
+    /// Output rows `row .. row + ROWS`, all columns, in blocks as wide as the registers allow; returns `ROWS`.
+    ///
+    /// # Safety
+    /// They are rows of the tile; see [`SlidingTile`].
+    #[inline(always)]
+    pub(super) unsafe fn several_rows<I: Lanes<T>, const ROWS: usize, const PERIOD: usize>(
+        &self,
+        isa: I,
+        row: usize,
+    ) -> usize {
+        let mut column = 0;
+        while column < self.width {
+            let left = (self.width - column).div_ceil(I::LANES);
+            // SAFETY: each block starts at a column below `width` and is no wider than what is left, rounded up
+            // to whole vectors.
+            unsafe {
+                column += match left.min(vectors(ROWS, I::REGISTERS, PERIOD)) {
+                    4.. if PERIOD == 3 => self.block::<I, ROWS, 6, PERIOD>(isa, row, column),
+                    _ if PERIOD == 3 => self.block::<I, ROWS, 3, PERIOD>(isa, row, column),
+                    4.. => self.block::<I, ROWS, 4, PERIOD>(isa, row, column),
+                    2.. => self.block::<I, ROWS, 2, PERIOD>(isa, row, column),
+                    _ => self.block::<I, ROWS, 1, PERIOD>(isa, row, column),
+                };
+            }
+        }
+        ROWS
+    }
+
+    /// `ROWS` x `VECTORS` outputs from (`row`, `column`); returns how many columns that are. Without a `PERIOD` a weight
+    /// goes to all lanes; with one, weights are as many vectors, which follow each other over and over.
+    ///
+    /// # Safety
+    /// As for `several_rows`; of the columns, those below `width` are written.
+    #[inline(always)]
+    unsafe fn block<I: Lanes<T>, const ROWS: usize, const VECTORS: usize, const PERIOD: usize>(
+        &self,
+        isa: I,
+        row: usize,
+        column: usize,
+    ) -> usize {
+        let width = VECTORS * I::LANES;
+        let target = self.target(row, column, ROWS, width);
+        // SAFETY: a part of the tile; see `SlidingTile`. Pointers one step beyond what is read are not used.
+        unsafe {
+            let mut staging = Staging::new();
+            let (to, row_step) = staging.begin(&target, width, self.finish.accumulates());
+            // Interleaved channels are slower with it.
+            if ROWS > 1 && PERIOD == 0 {
+                self.prefetch_below(isa, row + ROWS, column, [ROWS, width]);
+            }
+            let mut sums = self.begin::<I, ROWS, VECTORS, PERIOD>(isa, to, row_step);
+            let mut input = self.input_at(row, column);
+            let mut weights = self.weights;
+            for _ in 0..self.channels {
+                for sweep in 0..self.sweeps {
+                    let input = input.wrapping_offset(self.sweep_step.wrapping_mul(sweep as isize));
+                    let weights = weights.wrapping_add(sweep.wrapping_mul(self.weight_sweep_step));
+                    self.add_sweep::<I, ROWS, VECTORS, PERIOD>(
+                        isa,
+                        &mut sums,
+                        input,
+                        weights,
+                        self.tap_rows(sweep),
+                    );
+                }
+                input = input.wrapping_offset(self.channel_step);
+                weights = weights.wrapping_add(self.weight_channel_step);
+            }
+            self.finish.write(isa, &sums, to, row_step);
+            staging.end(&target, width);
+        }
+        width
+    }
+
+    /// Asks for what the block below will be the first to read: its last input rows. Rows follow each other in more
+    /// streams than the machine foresees.
+    #[inline(always)]
+    fn prefetch_below<I: Lanes<T>>(&self, isa: I, row: usize, column: usize, [rows, width]: [usize; 2]) {
+        let last_tap_row = self.tap_rows(0) - 1;
+        for r in row..row + rows {
+            let input_row = ((r + last_tap_row) as isize).wrapping_mul(self.row_step);
+            let input = self.input.wrapping_offset(input_row).wrapping_add(column);
+            for at in (0..width).step_by(CACHE_LINE / size_of::<T>()) {
+                isa.prefetch(input.wrapping_add(at));
+            }
+        }
+    }
+
+    /// Adds the products of one sweep of a channel.
+    ///
+    /// # Safety
+    /// `input` is under the first output row of the block, `weights` is the first tap, both of one sweep.
+    #[inline(always)]
+    unsafe fn add_sweep<I: Lanes<T>, const ROWS: usize, const VECTORS: usize, const PERIOD: usize>(
+        &self,
+        isa: I,
+        sums: &mut [[I::Vector; VECTORS]; ROWS],
+        mut input: *const T,
+        weights: *const T,
+        tap_rows: usize,
+    ) {
+        for j in 0..ROWS + tap_rows - 1 {
+            // Input row j lies under the output rows r with 0 <= j - r < tap_rows.
+            let first = (j + 1).saturating_sub(tap_rows);
+            let last = (j + 1).min(ROWS);
+            // SAFETY: row j - first is a tap row, and the one of the highest address that is used.
+            unsafe {
+                let weights = weights.wrapping_add((j - first) * weight_row::<T, I, PERIOD>());
+                match (first, last) {
+                    (0, 1) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 1>(isa, sums, input, weights),
+                    (0, 2) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 2>(isa, sums, input, weights),
+                    (0, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 3>(isa, sums, input, weights),
+                    (0, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 4>(isa, sums, input, weights),
+                    (1, 2) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 2>(isa, sums, input, weights),
+                    (1, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 3>(isa, sums, input, weights),
+                    (1, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 4>(isa, sums, input, weights),
+                    (2, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 2, 3>(isa, sums, input, weights),
+                    (2, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 2, 4>(isa, sums, input, weights),
+                    _ => self.add_row::<I, ROWS, VECTORS, PERIOD, 3, 4>(isa, sums, input, weights),
+                }
+            }
+            input = input.wrapping_offset(self.row_step);
+        }
+    }
+
+    /// Adds one input row to the output rows `FIRST .. LAST`. `weights` are of the tap row over output row `FIRST`; the
+    /// following output rows have the tap rows before it.
+    ///
+    /// # Safety
+    /// As for `add_sweep`.
+    #[inline(always)]
+    unsafe fn add_row<
+        I: Lanes<T>,
+        const ROWS: usize,
+        const VECTORS: usize,
+        const PERIOD: usize,
+        const FIRST: usize,
+        const LAST: usize,
+    >(
+        &self,
+        isa: I,
+        sums: &mut [[I::Vector; VECTORS]; ROWS],
+        input: *const T,
+        weights: *const T,
+    ) {
+        if LAST > ROWS {
+            return; // never asked for; keeps the indices below in bounds for the compiler
+        }
+        let mut weights = weights;
+        for &column in self.columns {
+            // SAFETY: see `SlidingTile`; output row FIRST + back takes the tap row that is `back` before the last.
+            unsafe {
+                let mut inputs = [isa.splat(T::default()); VECTORS];
+                for (v, vector) in inputs.iter_mut().enumerate() {
+                    *vector = isa.load(input.offset(column).add(v * I::LANES));
+                }
+                for (back, sums) in sums[FIRST..LAST].iter_mut().enumerate() {
+                    let weights = weights.sub(back * weight_row::<T, I, PERIOD>());
+                    if PERIOD == 0 {
+                        let weight = isa.splat(*weights);
+                        for (sum, &input) in sums.iter_mut().zip(&inputs) {
+                            *sum = isa.mul_add(weight, input, *sum);
+                        }
+                    }
+                    for phase in 0..PERIOD {
+                        let weight = isa.load(weights.add(phase * I::LANES));
+                        let mut v = phase;
+                        while v < VECTORS {
+                            sums[v] = isa.mul_add(weight, inputs[v], sums[v]);
+                            v += PERIOD;
+                        }
+                    }
+                }
+                weights = weights.wrapping_add(self.weight_column_step);
+            }
+        }
+    }
+}
+
+/// Values of a weight: one, or the vectors of a period. So far apart are the weights of successive tap rows.
+#[inline(always)]
+const fn weight_row<T, I: Lanes<T>, const PERIOD: usize>() -> usize {
+    if PERIOD == 0 { 1 } else { PERIOD * I::LANES }
+}
