@@ -7,12 +7,16 @@ impl Constants {
     /// Cycles that a vector takes in one level of a transform, there and back, with 32 registers and with fewer.
     const LEVEL_WIDE: f64 = 5.4;
     const LEVEL: f64 = 4.1;
-    /// Factor to that where a pair, its kernel and tables do not stay in the second-level cache.
-    const BEYOND: f64 = 1.4;
-    /// Cycles to start a pair of tiles.
-    const PAIR: f64 = 200.0;
-    /// Cycles of a value that is read and written through copies.
-    const STAGED: f64 = 1.2;
+    /// Factor to that where a pair, its kernel and tables take more than half of the second-level cache.
+    const BEYOND: f64 = 1.45;
+    /// Cycles to start a pair of tiles, along one axis and along both.
+    const LINES: f64 = 200.0;
+    const PLANES: f64 = 600.0;
+    /// Cycles of a value that is read and written through copies, and of a row of them.
+    const STAGED: f64 = 0.3;
+    const STAGED_ROW: f64 = 18.0;
+    /// How much of the time that memory takes still counts beside transforms.
+    const BESIDE: f64 = 0.3;
     /// Share of the multiply-add limit that products reach.
     const PRODUCTS: f64 = 0.8;
 
@@ -21,33 +25,35 @@ impl Constants {
         let area = rows as f64 * columns as f64;
         let lanes = problem.isa.lanes(problem.element) as f64;
         let level = if problem.isa.registers() >= 32 { Self::LEVEL_WIDE } else { Self::LEVEL };
-        let levels = if columns == lanes as usize { (rows as f64).log2() } else { area.log2() };
+        let is_plane = problem.rows.taps > 1 && problem.columns.taps > 1;
+        let levels = if rows > 1 && !is_plane { (rows as f64).log2() } else { area.log2() };
         // Of tables and kernels as many bytes pass as of the pair itself.
         let bytes = area * (4 * problem.element.size()) as f64;
-        let beyond = if bytes > machine.l2 as f64 { Self::BEYOND } else { 1.0 };
-        Self::PAIR + area / lanes * levels * level * beyond
+        let beyond = if bytes > machine.l2 as f64 / 2.0 { Self::BEYOND } else { 1.0 };
+        let start = if is_plane { Self::PLANES } else { Self::LINES };
+        start + area / lanes * levels * level * beyond
     }
 
-    /// Share of the tiles that lie at an edge, or all where rows are not neighbours in memory: they take copies.
-    fn staged_values(problem: &Problem, [rows, columns]: [usize; 2], pairs: f64) -> f64 {
+    /// Cycles for copies of the tiles that lie at an edge, or of all where columns are not neighbours in memory.
+    fn fft_copies(problem: &Problem, [rows, columns]: [usize; 2], pairs: f64) -> f64 {
         use crate::conv::Layout::Nchw;
         let area = 2.0 * rows as f64 * columns as f64;
         let nchw = [problem.conv.input_layout, problem.conv.output_layout] == [Nchw; 2];
         if !nchw || problem.rows.stride * problem.columns.stride > 1 {
-            return pairs * area * Self::GATHER / Self::STAGED;
+            return pairs * area * Self::GATHER;
         }
         let across = (problem.columns.output as f64 / columns as f64).max(1.0);
         let along = (problem.rows.output as f64 / rows as f64).max(1.0);
         let edges = if problem.rows.output == 1 { 2.0 / across } else { 2.0 / across + 2.0 / along };
-        pairs * area * edges.min(1.0)
+        pairs * area * edges.min(1.0) * (Self::STAGED + Self::STAGED_ROW / columns as f64)
     }
 
     /// Predicted seconds of `fft` by pairs of tiles of `[rows, columns]`, one channel at a time.
     pub(crate) fn fft_pairs(problem: &Problem, machine: &Machine, tile: [usize; 2], pairs: f64) -> f64 {
         let pairs = pairs.ceil();
-        let staged = Self::staged_values(problem, tile, pairs) * Self::STAGED;
-        let compute = pairs * Self::fft_pair(problem, machine, tile) + staged;
-        (compute.max(Self::memory(problem)) + Self::TASK) / Self::CLOCK
+        let compute = pairs * Self::fft_pair(problem, machine, tile) + Self::fft_copies(problem, tile, pairs);
+        let memory = Self::memory(problem);
+        (compute.max(memory) + Self::BESIDE * compute.min(memory) + Self::TASK) / Self::CLOCK
     }
 
     /// The same with sums over channels, by so many tasks.
@@ -63,13 +69,14 @@ impl Constants {
         let lanes = problem.isa.lanes(problem.element) as f64;
         // Half a pair of transforms for each input, half for each output.
         let transforms = pairs * (inputs + outputs) / 2.0 * Self::fft_pair(problem, machine, tile);
-        let staged = Self::staged_values(problem, tile, pairs) * (inputs + outputs) / 2.0 * Self::STAGED;
+        let staged = Self::fft_copies(problem, tile, pairs) * (inputs + outputs) / 2.0;
         let rate = lanes * Self::vector_rate(problem) * Self::PRODUCTS;
         let products = 4.0 * pairs * area * inputs * outputs / rate;
         let bytes = area * (2 * problem.element.size()) as f64;
         let kernel = bytes * inputs * outputs;
         let spectra = 2.0 * bytes * pairs * (inputs + outputs);
-        let kernels = if kernel > machine.l2 as f64 { tasks * kernel } else { 0.0 };
+        // Kernels are read only, in order.
+        let kernels = if kernel > machine.l2 as f64 { tasks * kernel / 2.0 } else { 0.0 };
         let traffic = (kernels + spectra) / Self::MEMORY_BYTES;
         (transforms + staged + products.max(traffic) + tasks * Self::TASK) / Self::CLOCK
     }

@@ -155,8 +155,8 @@ impl Cut {
         self.tiles().div_ceil(2).div_ceil(self.pairs)
     }
 
-    /// As many pairs to a task that the spectra under it stay about in the second-level cache, or one: all tasks read the
-    /// spectra of the kernel anew.
+    /// As many pairs to a task that the spectra under it stay about in the second-level cache, or one. All tasks read the
+    /// spectra of the kernel anew: where these do not stay there anyway, it is better to have fewer tasks.
     fn with_pairs(self, problem: &Problem, machine: &Machine) -> Self {
         if self.is_plain(problem) {
             return self;
@@ -164,9 +164,12 @@ impl Cut {
         let tile = spectrum_tile::tile(problem.isa.registers());
         let channels = problem.group_in.saturating_add(problem.group_out);
         let each = self.area().saturating_mul(2 * problem.element.size()).saturating_mul(channels);
-        let budget = (2 * machine.l2).min(problem.conv.workspace_limit / 2);
+        let kernel = (each / channels).saturating_mul(problem.group_in).saturating_mul(problem.group_out);
+        let caches = if kernel > machine.l2 { 8 } else { 2 };
+        let budget = (caches * machine.l2).min(problem.conv.workspace_limit / 2);
         let all = self.tiles().div_ceil(2).max(1);
-        let most = (budget / each.max(1) / tile * tile).clamp(1, all);
+        let fitting = (budget / each.max(1)).clamp(1, all);
+        let most = if fitting > tile && fitting < all { fitting / tile * tile } else { fitting };
         let tasks = all.div_ceil(most);
         Cut { pairs: all.div_ceil(tasks).next_multiple_of(tile).min(most), ..self }
     }

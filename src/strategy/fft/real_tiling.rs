@@ -23,15 +23,17 @@ impl AxisTiling {
         Some(AxisTiling { transform, outputs, tiles: axis.output.div_ceil(outputs) })
     }
 
-    /// Every good length that makes sense: from one output to all of them.
+    /// Every good length that makes sense: from one output to all of them. Where the kernel has one tap, there is nothing to
+    /// transform.
     fn candidates(axis: &Axis) -> impl Iterator<Item = AxisTiling> {
         let axis = *axis;
         let whole = (axis.output.max(1) - 1) * axis.stride + axis.extent;
         let longest = good_size(whole).unwrap_or(usize::MAX);
         let lengths =
             good_sizes().skip_while(move |&len| len < axis.extent).take_while(move |&len| len <= longest);
-        let single = (whole == 1).then_some(AxisTiling { transform: 1, outputs: 1, tiles: axis.output });
-        let several = if whole == 1 { None } else { Some(lengths) };
+        let is_single = axis.taps == 1;
+        let single = is_single.then_some(AxisTiling { transform: 1, outputs: 1, tiles: axis.output });
+        let several = if is_single { None } else { Some(lengths) };
         single
             .into_iter()
             .chain(several.into_iter().flatten().filter_map(move |len| AxisTiling::new(&axis, len)))
