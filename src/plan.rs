@@ -164,7 +164,7 @@ impl<T: Element> Plan<T> {
         self.frozen.prepared.pack(kernel, packed.values.as_mut_slice(), packed.scratch.as_mut_slice());
     }
 
-    /// Bytes that a packed kernel takes: about those of the kernel for `direct` and `gemm`, up to four times
+    /// Bytes that a packed kernel takes: about those of the kernel for `direct` and `gemm`, several times
     /// as many for `winograd`, many times as many for `fft`.
     pub fn packed_bytes(&self) -> usize {
         self.frozen.prepared.packing().len.saturating_mul(T::TYPE.size())
