@@ -11,6 +11,8 @@ pub(crate) struct WinogradShape {
     /// Points of its families, for which products add up, and how many families there are.
     pub(crate) sums: usize,
     pub(crate) families: usize,
+    /// Pieces of all families.
+    pub(crate) pieces: usize,
     /// Groups of channels of all items.
     pub(crate) items: usize,
     /// Tiles of one of them.
@@ -33,8 +35,12 @@ const OUTPUT: f64 = 4.0;
 const TRANSPOSE: f64 = 0.6;
 /// Cycles to read a value of a plane by itself.
 const GATHER: f64 = 1.5;
-/// Cycles of a call of a tile, in a product and in a transform.
+/// Cycles of a call of a tile in a product, and of one in a transform.
 const TILE: f64 = 25.0;
+const TRANSFORM: f64 = 90.0;
+/// Share of the shorter of computing and waiting for the kernel that the longer does not hide, where the kernel comes
+/// from the second-level cache, and from beyond.
+const EXPOSED: [f64; 2] = [0.3, 0.6];
 const TASK: f64 = 500.0;
 
 /// Predicted seconds.
@@ -53,14 +59,15 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
     let calls = blocks * (tasks * TILE + tiles / 6.0 * TILE);
     let size = problem.element.size() as f64;
     let kernel = points * problem.group_in as f64 * outputs * lanes * size;
-    let per_cycle = if kernel <= machine.l2 as f64 / 2.0 { 40.0 } else { 8.0 };
+    let is_near = kernel <= machine.l2 as f64 / 2.0;
+    let (per_cycle, exposed) = if is_near { (40.0, EXPOSED[0]) } else { (8.0, EXPOSED[1]) };
     let streaming = tasks * kernel / per_cycle;
     // Transformed values that do not stay in cache are written and read again.
     let spilled =
         if shape.task_bytes > machine.l2 { 2.0 * tasks * shape.task_bytes as f64 / 12.0 } else { 0.0 };
 
-    let transforms =
-        tiles * (points * inputs * INPUT * parts + sums * outputs * OUTPUT) + tiles * parts * families * TILE;
+    let calls_of_tile = (shape.pieces as f64 + families) * parts * TRANSFORM;
+    let transforms = tiles * (points * inputs * INPUT * parts + sums * outputs * OUTPUT + calls_of_tile);
     let strides = problem.rows.stride as f64 * problem.columns.stride as f64;
     let pixels = problem.output_plane() as f64 * groups * lanes;
     let from_planes = match problem.conv.input_layout {
@@ -73,7 +80,7 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
         Layout::Nhwc => 0.0,
     };
     let transposed = from_planes + to_planes;
-    let total = (products + calls).max(streaming) + 0.3 * (products + calls).min(streaming);
+    let total = (products + calls).max(streaming) + exposed * (products + calls).min(streaming);
     let total = total + spilled + transforms + transposed + TASK * tasks * parts;
     total / Constants::CLOCK
 }

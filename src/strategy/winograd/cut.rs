@@ -10,7 +10,7 @@ use crate::winograd::{Family, MAX_TILE, Pieces};
 use crate::workspace::Booking;
 
 /// Tiles of a task where the kernel is streamed from beyond the second-level cache.
-const TASK_TILES: usize = 48;
+const TASK_TILES: usize = 64;
 
 /// The pieces of the kernel and the sizes of a task.
 #[derive(Clone, Copy, Debug)]
@@ -42,19 +42,21 @@ struct Totals {
     products: usize,
     sums: usize,
     families: usize,
+    pieces: usize,
     /// Most transformed values of a tile at a time.
     each: usize,
 }
 
 impl Totals {
     fn new(problem: &Problem, pieces: &[Pieces; 2]) -> Self {
-        let mut totals = Totals { products: 0, sums: 0, families: 0, each: 0 };
+        let mut totals = Totals { products: 0, sums: 0, families: 0, pieces: 0, each: 0 };
         for family in Family::all(pieces) {
             let depth = family.count().saturating_mul(problem.group_in);
             let each = depth.saturating_add(ChannelPanels::new(problem).width());
             totals.products += family.points() * family.count();
             totals.sums += family.points();
             totals.families += 1;
+            totals.pieces += family.count();
             totals.each = totals.each.max(family.points().saturating_mul(each));
         }
         totals
@@ -97,6 +99,7 @@ impl Cut {
             products: totals.products,
             sums: totals.sums,
             families: totals.families,
+            pieces: totals.pieces,
             items: batch * problem.groups(),
             tiles: rows.all().saturating_mul(columns.all()),
             tasks: groups,
