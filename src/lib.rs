@@ -58,7 +58,8 @@ pub fn strategies() -> Vec<&'static str> {
 pub mod inspect {
     pub use crate::microkernel::{HotLoop, hot_loops};
 
-    /// The tile sizes of a plan's packed kernel; for `winograd` the last two are the outputs of a tile.
+    /// The tile sizes of a plan's packed kernel; for `winograd` the last two are the outputs of a
+    /// tile, and eight times one less than the step between the taps of a piece.
     pub fn tiles<T: crate::Element>(plan: &crate::Plan<T>) -> [usize; 4] {
         plan.packing_tiles()
     }

@@ -196,7 +196,7 @@ impl<T: Element> Plan<T> {
         Ok(())
     }
 
-    /// Bytes that a packed kernel takes: about those of the kernel for `direct` and `gemm`, up to four times
+    /// Bytes that a packed kernel takes: about those of the kernel for `direct` and `gemm`, several times
     /// as many for `winograd`, many times as many for `fft`.
     pub fn packed_bytes(&self) -> usize {
         self.frozen.packing.len.saturating_mul(T::TYPE.size())

@@ -6,8 +6,13 @@ use crate::problem::Problem;
 
 /// How the work is cut.
 pub(crate) struct WinogradShape {
-    /// Multiplications of a tile for each pair of channels.
-    pub(crate) points: usize,
+    /// Multiplications of a tile for each pair of channels: points of all pieces of the kernel.
+    pub(crate) products: usize,
+    /// Points of its families, for which products add up, and how many families there are.
+    pub(crate) sums: usize,
+    pub(crate) families: usize,
+    /// Pieces of all families.
+    pub(crate) pieces: usize,
     /// Groups of channels of all items.
     pub(crate) items: usize,
     /// Tiles of one of them.
@@ -15,6 +20,8 @@ pub(crate) struct WinogradShape {
     /// Groups of tiles in all, and parts of the output channels, each of which transforms the inputs anew.
     pub(crate) tasks: usize,
     pub(crate) parts: usize,
+    /// Whether planes of inputs are transposed by whole rows.
+    pub(crate) is_dense: bool,
     /// Transformed values of a task.
     pub(crate) task_bytes: usize,
 }
@@ -26,8 +33,14 @@ const INPUT: f64 = 4.5;
 const OUTPUT: f64 = 4.0;
 /// Cycles to transpose a value.
 const TRANSPOSE: f64 = 0.6;
-/// Cycles of a call of a tile, in a product and in a transform.
+/// Cycles to read a value of a plane by itself.
+const GATHER: f64 = 1.5;
+/// Cycles of a call of a tile in a product, and of one in a transform.
 const TILE: f64 = 25.0;
+const TRANSFORM: f64 = 90.0;
+/// Share of the shorter of computing and waiting for the kernel that the longer does not hide, where the kernel comes
+/// from the second-level cache, and from beyond.
+const EXPOSED: [f64; 2] = [0.3, 0.6];
 const TASK: f64 = 500.0;
 
 /// Predicted seconds.
@@ -36,29 +49,38 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
     let vectors = |channels: usize| (channels as f64 / lanes).ceil();
     let [inputs, outputs] = [vectors(problem.group_in), vectors(problem.group_out)];
     let groups = shape.items as f64;
-    let (points, tiles) = (shape.points as f64, shape.tiles as f64 * groups);
+    let tiles = shape.tiles as f64 * groups;
+    let (points, sums, families) = (shape.products as f64, shape.sums as f64, shape.families as f64);
     let (tasks, parts) = (shape.tasks as f64, shape.parts as f64);
 
     let steps = points * problem.group_in as f64 * outputs * tiles;
     let products = steps / (Constants::vector_rate(problem) * EFFICIENCY);
-    let blocks = points * (outputs / 4.0).ceil() * (problem.group_in as f64 / 128.0).ceil();
+    let blocks = (outputs / 4.0).ceil() * (points * problem.group_in as f64 / 128.0).max(sums);
     let calls = blocks * (tasks * TILE + tiles / 6.0 * TILE);
     let size = problem.element.size() as f64;
     let kernel = points * problem.group_in as f64 * outputs * lanes * size;
-    let per_cycle = if kernel <= machine.l2 as f64 / 2.0 { 40.0 } else { 8.0 };
+    let is_near = kernel <= machine.l2 as f64 / 2.0;
+    let (per_cycle, exposed) = if is_near { (40.0, EXPOSED[0]) } else { (8.0, EXPOSED[1]) };
     let streaming = tasks * kernel / per_cycle;
     // Transformed values that do not stay in cache are written and read again.
     let spilled =
         if shape.task_bytes > machine.l2 { 2.0 * tasks * shape.task_bytes as f64 / 12.0 } else { 0.0 };
 
-    let transforms = tiles * points * (inputs * INPUT * parts + outputs * OUTPUT) + tiles * parts * TILE;
-    let planar = |layout: Layout, vectors: f64| match layout {
-        Layout::Nchw => problem.output_plane() as f64 * groups * vectors * lanes * TRANSPOSE,
+    let calls_of_tile = (shape.pieces as f64 + families) * parts * TRANSFORM;
+    let transforms = tiles * (points * inputs * INPUT * parts + sums * outputs * OUTPUT + calls_of_tile);
+    let strides = problem.rows.stride as f64 * problem.columns.stride as f64;
+    let pixels = problem.output_plane() as f64 * groups * lanes;
+    let from_planes = match problem.conv.input_layout {
+        Layout::Nchw if shape.is_dense => pixels * strides * inputs * 1.3 * TRANSPOSE * parts,
+        Layout::Nchw => tiles * points * problem.group_in as f64 * GATHER * parts,
         Layout::Nhwc => 0.0,
     };
-    let transposed =
-        planar(problem.conv.input_layout, inputs * 1.3 * parts) + planar(problem.conv.output_layout, outputs);
-    let total = (products + calls).max(streaming) + 0.3 * (products + calls).min(streaming);
+    let to_planes = match problem.conv.output_layout {
+        Layout::Nchw => pixels * outputs * families * TRANSPOSE,
+        Layout::Nhwc => 0.0,
+    };
+    let transposed = from_planes + to_planes;
+    let total = (products + calls).max(streaming) + exposed * (products + calls).min(streaming);
     let total = total + spilled + transforms + transposed + TASK * tasks * parts;
     total / Constants::CLOCK
 }

@@ -1,35 +1,34 @@
 //! The transforms of Winograd's minimal filtering, lanes along channels. The matrices are those of [`crate::winograd`];
-//! points come in pairs of opposite sign, so that even and odd parts serve both.
+//! points come in pairs of opposite sign, so that even and odd parts serve both. Both axes are transformed one after the
+//! other, by code of their own: there are more pairs of kinds than kinds.
+
+use core::mem::MaybeUninit;
 
 use super::Vouched;
 use super::finish::Finish;
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
-use crate::winograd::{FAR, MAX_TILE, Minimal, NEAR};
+use crate::winograd::{MAX_TILE, Minimal, near_and_far};
 
 /// A tile of the input along one axis, or of products; places beyond the tile do not count.
 type Line<V> = [V; MAX_TILE];
 
-/// Calls a function with the outputs of a tile, along rows and along columns, as constants.
-macro_rules! with_kinds {
-    ($kinds:expr, $self:ident.$function:ident($($argument:expr),*)) => {
-        match $kinds {
-            [Minimal::F4x3, Minimal::F4x3] => $self.$function::<I, 4, 4>($($argument),*),
-            [Minimal::F4x3, Minimal::F2x3] => $self.$function::<I, 4, 2>($($argument),*),
-            [Minimal::F2x3, Minimal::F4x3] => $self.$function::<I, 2, 4>($($argument),*),
-            [Minimal::F2x3, Minimal::F2x3] => $self.$function::<I, 2, 2>($($argument),*),
-            [Minimal::F1x1, Minimal::F4x3] => $self.$function::<I, 1, 4>($($argument),*),
-            [Minimal::F1x1, Minimal::F2x3] => $self.$function::<I, 1, 2>($($argument),*),
-            [Minimal::F4x3, Minimal::F1x1] => $self.$function::<I, 4, 1>($($argument),*),
-            [Minimal::F2x3, Minimal::F1x1] => $self.$function::<I, 2, 1>($($argument),*),
-            [Minimal::F1x1, Minimal::F1x1] => $self.$function::<I, 1, 1>($($argument),*),
+/// A tile between the transforms of its two axes; values that the first has not written do not count.
+type Half<V> = [Line<MaybeUninit<V>>; MAX_TILE];
+
+/// Calls a function with the outputs and taps of a kind as constants.
+macro_rules! with_kind {
+    ($kind:expr, $self:ident.$function:ident($($argument:expr),*)) => {
+        match ($kind.outputs, $kind.taps) {
+            (4, 3) => $self.$function::<I, 4, 3>($($argument),*),
+            (4, 2) => $self.$function::<I, 4, 2>($($argument),*),
+            (4, _) => $self.$function::<I, 4, 1>($($argument),*),
+            (2, 3) => $self.$function::<I, 2, 3>($($argument),*),
+            (2, 2) => $self.$function::<I, 2, 2>($($argument),*),
+            (2, _) => $self.$function::<I, 2, 1>($($argument),*),
+            _ => $self.$function::<I, 1, 1>($($argument),*),
         }
     };
-}
-
-/// Inputs of a tile with so many outputs.
-const fn tile(outputs: usize) -> usize {
-    if outputs == 1 { 1 } else { outputs + 2 }
 }
 
 /// Transforms one tile of the input: `to[(i * columns + j) * point_step + c]` for every point (i, j) of the tile.
@@ -53,52 +52,72 @@ impl<T: Element> Microkernel<T> for InputTransform<T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        // SAFETY: the maker of `self` vouches for the tile.
-        unsafe { with_kinds!(self.kinds, self.all_channels(isa)) }
+        let mut lines: Half<I::Vector> = [[MaybeUninit::uninit(); MAX_TILE]; MAX_TILE];
+        for c in (0..self.channels).step_by(I::LANES) {
+            // SAFETY: the maker of `self` vouches for the tile.
+            unsafe {
+                with_kind!(self.kinds[1], self.along_columns(isa, c, &mut lines));
+                if self.kinds[0].tile() > 1 {
+                    with_kind!(self.kinds[0], self.along_rows(isa, c, &lines));
+                }
+            }
+        }
     }
 }
 
 impl<T: Element> InputTransform<T> {
+    /// Transforms every row of the tile, for a vector of channels; a single row is all that there is to do.
+    ///
     /// # Safety
-    /// See [`InputTransform`].
+    /// See [`InputTransform`]; `c < channels`.
     #[inline(always)]
-    unsafe fn all_channels<I: Lanes<T>, const ROWS: usize, const COLUMNS: usize>(&self, isa: I) {
-        let whole = self.channels / I::LANES * I::LANES;
-        // SAFETY: vectors of the tile's channels, the last one a part.
-        unsafe {
-            for c in (0..whole).step_by(I::LANES) {
-                self.vector::<I, ROWS, COLUMNS>(isa, c, |from| isa.load(from));
+    unsafe fn along_columns<I: Lanes<T>, const OUTPUTS: usize, const TAPS: usize>(
+        &self,
+        isa: I,
+        c: usize,
+        lines: &mut Half<I::Vector>,
+    ) {
+        let count = I::LANES.min(self.channels - c);
+        let rows = self.kinds[0].tile();
+        for (y, line) in lines.iter_mut().enumerate().take(rows) {
+            let row = self.input.wrapping_offset(y as isize * self.row_step).wrapping_add(c);
+            let mut inputs = [isa.splat(T::default()); MAX_TILE];
+            for (x, value) in inputs.iter_mut().enumerate().take(OUTPUTS + TAPS - 1) {
+                let from = row.wrapping_offset(x as isize * self.column_step);
+                // SAFETY: a vector of the tile's channels, or the part that there is.
+                *value =
+                    unsafe { if count == I::LANES { isa.load(from) } else { isa.load_part(from, count) } };
             }
-            if whole < self.channels {
-                let part = self.channels - whole;
-                self.vector::<I, ROWS, COLUMNS>(isa, whole, |from| isa.load_part(from, part));
+            let values = input_line::<T, I, OUTPUTS, TAPS>(isa, inputs);
+            for (x, &value) in values.iter().enumerate().take(OUTPUTS + TAPS - 1) {
+                if rows > 1 {
+                    line[x] = MaybeUninit::new(value);
+                } else {
+                    // SAFETY: a point of the tile.
+                    unsafe { isa.store(self.to.add(x * self.point_step + c), value) };
+                }
             }
         }
     }
 
+    /// Transforms every column of the tile, whose rows have been transformed, and writes the points.
+    ///
     /// # Safety
-    /// See [`InputTransform`]; `load` reads a vector, or the part that there is, from channel `c` on.
+    /// See [`InputTransform`]; `c < channels`.
     #[inline(always)]
-    #[allow(clippy::needless_range_loop, reason = "columns of an array of lines")]
-    unsafe fn vector<I: Lanes<T>, const ROWS: usize, const COLUMNS: usize>(
+    unsafe fn along_rows<I: Lanes<T>, const OUTPUTS: usize, const TAPS: usize>(
         &self,
         isa: I,
         c: usize,
-        load: impl Fn(*const T) -> I::Vector,
+        lines: &Half<I::Vector>,
     ) {
-        let zero = isa.splat(T::default());
-        let mut lines = [[zero; MAX_TILE]; MAX_TILE];
-        for (y, line) in lines.iter_mut().enumerate().take(tile(ROWS)) {
-            let row = self.input.wrapping_offset(y as isize * self.row_step).wrapping_add(c);
-            for (x, value) in line.iter_mut().enumerate().take(tile(COLUMNS)) {
-                *value = load(row.wrapping_offset(x as isize * self.column_step));
-            }
-            *line = input_line::<T, I, COLUMNS>(isa, *line);
-        }
-        for x in 0..tile(COLUMNS) {
-            let column = input_line::<T, I, ROWS>(isa, core::array::from_fn(|y| lines[y][x]));
-            for (y, &value) in column.iter().enumerate().take(tile(ROWS)) {
-                let point = y * tile(COLUMNS) + x;
+        let columns = self.kinds[1].tile();
+        for x in 0..columns.min(MAX_TILE) {
+            // SAFETY: the first `OUTPUTS + TAPS - 1` rows have been written, as many columns as the tile has.
+            let column = unsafe { self::column::<T, I, OUTPUTS, TAPS>(isa, lines, x) };
+            let column = input_line::<T, I, OUTPUTS, TAPS>(isa, column);
+            for (y, &value) in column.iter().enumerate().take(OUTPUTS + TAPS - 1) {
+                let point = y * columns + x;
                 // SAFETY: a point of the tile.
                 unsafe { isa.store(self.to.add(point * self.point_step + c), value) };
             }
@@ -106,64 +125,107 @@ impl<T: Element> InputTransform<T> {
     }
 }
 
+/// A column of a tile whose rows have been transformed.
+///
+/// # Safety
+/// Its first `OUTPUTS + TAPS - 1` values have been written.
+#[inline(always)]
+unsafe fn column<T: Element, I: Lanes<T>, const OUTPUTS: usize, const TAPS: usize>(
+    isa: I,
+    lines: &Half<I::Vector>,
+    x: usize,
+) -> Line<I::Vector> {
+    let mut column = [isa.splat(T::default()); MAX_TILE];
+    for (value, line) in column.iter_mut().zip(lines).take(OUTPUTS + TAPS - 1) {
+        // SAFETY: vouched for by the caller.
+        *value = unsafe { line[x].assume_init() };
+    }
+    column
+}
+
 /// `B^T d`
 #[inline(always)]
-fn input_line<T: Element, I: Lanes<T>, const OUTPUTS: usize>(isa: I, d: Line<I::Vector>) -> Line<I::Vector> {
+fn input_line<T: Element, I: Lanes<T>, const OUTPUTS: usize, const TAPS: usize>(
+    isa: I,
+    d: Line<I::Vector>,
+) -> Line<I::Vector> {
     let times = |factor: f64, vector, plus| isa.mul_add(isa.splat(T::from_f64(factor)), vector, plus);
     let zero = isa.splat(T::default());
-    let (near, far) = (NEAR * NEAR, FAR * FAR);
-    match OUTPUTS {
-        4 => {
-            let near_even = times(-far, d[2], d[4]);
-            let near_odd = times(-far, d[1], d[3]);
-            let far_even = times(-near, d[2], d[4]);
-            let far_odd = times(-near, d[1], d[3]);
+    let [near, far] = near_and_far(TAPS);
+    // The sum of inputs two apart in which the points of opposite sign `other` do not show.
+    let part = |other: f64, first: usize| times(-other * other, d[first], d[first + 2]);
+    let (product, sum) = (near * near * far * far, near * near + far * far);
+    match (OUTPUTS, TAPS) {
+        (4, 3) => {
+            let (near_odd, near_even) = (part(far, 1), part(far, 2));
+            let (far_odd, far_even) = (part(near, 1), part(near, 2));
             [
-                times(near * far, d[0], times(-near - far, d[2], d[4])),
-                times(NEAR, near_odd, near_even),
-                times(-NEAR, near_odd, near_even),
-                times(FAR, far_odd, far_even),
-                times(-FAR, far_odd, far_even),
-                times(near * far, d[1], times(-near - far, d[3], d[5])),
+                times(product, d[0], times(-sum, d[2], d[4])),
+                times(near, near_odd, near_even),
+                times(-near, near_odd, near_even),
+                times(far, far_odd, far_even),
+                times(-far, far_odd, far_even),
+                times(product, d[1], times(-sum, d[3], d[5])),
             ]
         }
-        2 => [
-            times(-1.0, d[2], d[0]),
+        (4, 2) => {
+            let (near_even, near_odd) = (part(far, 0), part(far, 1));
+            let (far_even, far_odd) = (part(near, 0), part(near, 1));
+            [
+                times(near, near_even, near_odd),
+                times(-near, near_even, near_odd),
+                times(far, far_even, far_odd),
+                times(-far, far_even, far_odd),
+                times(product, d[0], times(-sum, d[2], d[4])),
+                zero,
+            ]
+        }
+        (2, 3) => [
+            times(-1.0, d[0], d[2]),
             isa.add(d[1], d[2]),
             times(-1.0, d[1], d[2]),
             times(-1.0, d[1], d[3]),
             zero,
             zero,
         ],
+        (2, 2) => [isa.add(d[0], d[1]), times(-1.0, d[0], d[1]), times(-1.0, d[0], d[2]), zero, zero, zero],
         _ => d,
     }
 }
 
 /// `A^T m`, of which the first `OUTPUTS` values count.
 #[inline(always)]
-fn output_line<T: Element, I: Lanes<T>, const OUTPUTS: usize>(isa: I, m: Line<I::Vector>) -> Line<I::Vector> {
+fn output_line<T: Element, I: Lanes<T>, const OUTPUTS: usize, const TAPS: usize>(
+    isa: I,
+    m: Line<I::Vector>,
+) -> Line<I::Vector> {
     let times = |factor: f64, vector, plus| isa.mul_add(isa.splat(T::from_f64(factor)), vector, plus);
     let zero = isa.splat(T::default());
-    match OUTPUTS {
-        4 => {
-            let (near_even, near_odd) = (isa.add(m[1], m[2]), times(-1.0, m[2], m[1]));
-            let (far_even, far_odd) = (isa.add(m[3], m[4]), times(-1.0, m[4], m[3]));
-            let power = |exponent, near, far, plus| {
-                times(NEAR.powi(exponent), near, times(FAR.powi(exponent), far, plus))
+    let [near, far] = near_and_far(TAPS);
+    match (OUTPUTS, TAPS) {
+        (4, 2 | 3) => {
+            // Three taps have zero among their points, before the others.
+            let pair = if TAPS == 3 { 1 } else { 0 };
+            let parts = |first: usize| [isa.add(m[first], m[first + 1]), times(-1.0, m[first + 1], m[first])];
+            let ([near_even, near_odd], [far_even, far_odd]) = (parts(pair), parts(pair + 2));
+            let power = |exponent, of_near, of_far, plus| {
+                times(near.powi(exponent), of_near, times(far.powi(exponent), of_far, plus))
             };
+            let even = isa.add(near_even, far_even);
             [
-                isa.add(m[0], isa.add(near_even, far_even)),
+                if TAPS == 3 { isa.add(m[0], even) } else { even },
                 power(1, near_odd, far_odd, zero),
                 power(2, near_even, far_even, zero),
-                power(3, near_odd, far_odd, m[5]),
+                power(3, near_odd, far_odd, m[OUTPUTS + TAPS - 2]),
                 zero,
                 zero,
             ]
         }
-        2 => {
+        (2, 3) => {
             let (even, odd) = (isa.add(m[1], m[2]), times(-1.0, m[2], m[1]));
             [isa.add(m[0], even), isa.add(odd, m[3]), zero, zero, zero, zero]
         }
+        (2, 2) => [isa.add(m[0], m[1]), isa.add(times(-1.0, m[1], m[0]), m[2]), zero, zero, zero, zero],
         _ => m,
     }
 }
@@ -173,7 +235,7 @@ fn output_line<T: Element, I: Lanes<T>, const OUTPUTS: usize>(isa: I, m: Line<I:
 /// # Safety
 /// Whoever makes it vouches that `from + p * point_step + c` is readable for all points p, `c < channels` rounded up to
 /// whole vectors; `to + y * row_step + x * column_step + c` readable and writable for all `y < rows`, `x < columns`,
-/// `c < channels`, and the bias, if any, readable for `channels`.
+/// `c < channels`, and the bias, if any, readable for `channels`; a tile has at least `rows` x `columns` outputs.
 pub(crate) struct OutputTransform<T> {
     pub(crate) kinds: [Minimal; 2],
     pub(crate) from: *const T,
@@ -194,38 +256,65 @@ impl<T: Element> Microkernel<T> for OutputTransform<T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
+        let mut lines: Half<I::Vector> = [[MaybeUninit::uninit(); MAX_TILE]; MAX_TILE];
         for c in (0..self.channels).step_by(I::LANES) {
             // SAFETY: the maker of `self` vouches for the tile.
-            unsafe { with_kinds!(self.kinds, self.vector(isa, c)) }
+            unsafe {
+                with_kind!(self.kinds[1], self.along_columns(isa, c, &mut lines));
+                with_kind!(self.kinds[0], self.along_rows(isa, c, &lines));
+            }
         }
     }
 }
 
 impl<T: Element> OutputTransform<T> {
+    /// Transforms every row of points, for a vector of channels.
+    ///
     /// # Safety
     /// See [`OutputTransform`]; `c < channels`.
     #[inline(always)]
-    #[allow(clippy::needless_range_loop, reason = "columns of an array of lines")]
-    unsafe fn vector<I: Lanes<T>, const ROWS: usize, const COLUMNS: usize>(&self, isa: I, c: usize) {
-        let count = I::LANES.min(self.channels - c);
-        // SAFETY: points of the tile, and the bias, for `count` channels.
-        unsafe {
-            let zero = isa.splat(T::default());
-            let mut lines = [[zero; MAX_TILE]; MAX_TILE];
-            for (y, line) in lines.iter_mut().enumerate().take(tile(ROWS)) {
-                for (x, value) in line.iter_mut().enumerate().take(tile(COLUMNS)) {
-                    let point = y * tile(COLUMNS) + x;
-                    *value = isa.load(self.from.add(point * self.point_step + c));
-                }
-                *line = output_line::<T, I, COLUMNS>(isa, *line);
+    unsafe fn along_columns<I: Lanes<T>, const OUTPUTS: usize, const TAPS: usize>(
+        &self,
+        isa: I,
+        c: usize,
+        lines: &mut Half<I::Vector>,
+    ) {
+        for (y, line) in lines.iter_mut().enumerate().take(self.kinds[0].tile()) {
+            let mut points = [isa.splat(T::default()); MAX_TILE];
+            for (x, value) in points.iter_mut().enumerate().take(OUTPUTS + TAPS - 1) {
+                let point = y * (OUTPUTS + TAPS - 1) + x;
+                // SAFETY: a point of the tile.
+                *value = unsafe { isa.load(self.from.add(point * self.point_step + c)) };
             }
+            let values = output_line::<T, I, OUTPUTS, TAPS>(isa, points);
+            for (x, &value) in values.iter().enumerate().take(OUTPUTS) {
+                line[x] = MaybeUninit::new(value);
+            }
+        }
+    }
+
+    /// Transforms every column, and writes the outputs that there are.
+    ///
+    /// # Safety
+    /// See [`OutputTransform`]; `c < channels`.
+    #[inline(always)]
+    unsafe fn along_rows<I: Lanes<T>, const OUTPUTS: usize, const TAPS: usize>(
+        &self,
+        isa: I,
+        c: usize,
+        lines: &Half<I::Vector>,
+    ) {
+        let count = I::LANES.min(self.channels - c);
+        let zero = isa.splat(T::default());
+        // SAFETY: the bias of `count` channels, outputs that there are, and values of every row of the tile, which have
+        // been written for each of its outputs.
+        unsafe {
             let bias = self.bias.map_or(zero, |bias| isa.load_part(bias.add(c), count));
-            for x in 0..COLUMNS {
-                let column = output_line::<T, I, ROWS>(isa, core::array::from_fn(|y| lines[y][x]));
-                if x < self.columns {
-                    for (y, &value) in column.iter().enumerate().take(ROWS.min(self.rows)) {
-                        self.write(isa, isa.add(value, bias), [y, x], c, count);
-                    }
+            for x in 0..self.columns.min(MAX_TILE) {
+                let column = self::column::<T, I, OUTPUTS, TAPS>(isa, lines, x);
+                let column = output_line::<T, I, OUTPUTS, TAPS>(isa, column);
+                for (y, &value) in column.iter().enumerate().take(OUTPUTS.min(self.rows)) {
+                    self.write(isa, isa.add(value, bias), [y, x], c, count);
                 }
             }
         }
