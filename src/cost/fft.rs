@@ -3,6 +3,9 @@
 use super::{Constants, Machine};
 use crate::problem::Problem;
 
+/// Bytes of a cache line.
+const LINE: f64 = 64.0;
+
 impl Constants {
     /// Cycles that a vector takes in one level of a transform, there and back, with 32 registers and with fewer.
     const LEVEL_WIDE: f64 = 5.4;
@@ -15,6 +18,10 @@ impl Constants {
     /// Cycles of a value that is read and written through copies, and of a row of them.
     const STAGED: f64 = 0.3;
     const STAGED_ROW: f64 = 18.0;
+    /// Cycles of a value read and one written whose neighbours in memory are of other channels, and more where each has a
+    /// cache line of its own.
+    const STRIDED: f64 = 2.0;
+    const OWN_LINE: f64 = 4.5;
     /// How much of the time that memory takes still counts beside transforms.
     const BESIDE: f64 = 0.3;
     /// Share of the multiply-add limit that products reach.
@@ -40,7 +47,9 @@ impl Constants {
         let area = 2.0 * rows as f64 * columns as f64;
         let nchw = [problem.conv.input_layout, problem.conv.output_layout] == [Nchw; 2];
         if !nchw || problem.rows.stride * problem.columns.stride > 1 {
-            return pairs * area * Self::GATHER;
+            let channels = problem.conv.channels_in.max(problem.conv.channels_out);
+            let lines = (channels * problem.element.size()) as f64 / LINE;
+            return pairs * area * (Self::STRIDED + Self::OWN_LINE * lines.min(1.0));
         }
         let across = (problem.columns.output as f64 / columns as f64).max(1.0);
         let along = (problem.rows.output as f64 / rows as f64).max(1.0);
