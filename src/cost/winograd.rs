@@ -33,8 +33,12 @@ const INPUT: f64 = 4.5;
 const OUTPUT: f64 = 4.0;
 /// Cycles to transpose a value.
 const TRANSPOSE: f64 = 0.6;
+/// The same to planes that do not stay in the second-level cache.
+const SPREAD: f64 = 2.0;
+/// Cycles to add a value to what a plane holds, for a family after the first.
+const ADD: f64 = 1.5;
 /// Cycles to read a value of a plane by itself.
-const GATHER: f64 = 1.5;
+const GATHER: f64 = 5.0;
 /// Cycles of a call of a tile in a product, and of one in a transform.
 const TILE: f64 = 25.0;
 const TRANSFORM: f64 = 90.0;
@@ -76,7 +80,10 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
         Layout::Nhwc => 0.0,
     };
     let to_planes = match problem.conv.output_layout {
-        Layout::Nchw => pixels * outputs * families * TRANSPOSE,
+        Layout::Nchw => {
+            let is_far = pixels * outputs * size > machine.l2 as f64;
+            pixels * outputs * (if is_far { SPREAD } else { TRANSPOSE } + (families - 1.0) * ADD)
+        }
         Layout::Nhwc => 0.0,
     };
     let transposed = from_planes + to_planes;
