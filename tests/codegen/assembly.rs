@@ -29,6 +29,12 @@ impl Loop {
         self.count("call")
     }
 
+    /// Vector registers that go by way of the stack.
+    pub fn spills(&self) -> usize {
+        let is_vector = |line: &str| ["%xmm", "%ymm", "%zmm"].iter().any(|register| line.contains(register));
+        self.instructions.iter().filter(|line| line.contains("(%rsp") && is_vector(line)).count()
+    }
+
     /// Instructions with an operand in memory addressed from the stack pointer.
     pub fn stack_accesses(&self) -> usize {
         self.instructions.iter().filter(|line| line.contains("(%rsp")).count()

@@ -67,6 +67,9 @@ impl<T: Element> DepthwiseTile<'_, T> {
                     7 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) == 7 } && is_inner => {
                         self.shared_vectors::<I, TAPS, STRIDE, 7, false>(isa, x)
                     }
+                    4 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) == 4 } && is_inner => {
+                        self.shared_vectors::<I, TAPS, STRIDE, 4, false>(isa, x)
+                    }
                     14 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) >= 14 } => {
                         self.shared_vectors::<I, TAPS, STRIDE, 14, true>(isa, x)
                     }
