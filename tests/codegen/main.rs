@@ -28,8 +28,8 @@ struct Dialect {
 }
 
 const DIALECTS: [Dialect; 3] = [
-    Dialect { isa: "avx512", register: "%zmm", multiply: "vf" },
-    Dialect { isa: "avx2", register: "%ymm", multiply: "vf" },
+    Dialect { isa: "avx512", register: "%zmm", multiply: "vf", spills: 0 },
+    Dialect { isa: "avx2", register: "%ymm", multiply: "vf", spills: 0 },
     Dialect { isa: "portable", register: "%xmm", multiply: "mulp", spills: 5 },
 ];
 
