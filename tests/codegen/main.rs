@@ -57,10 +57,10 @@ fn check(hot: &HotLoop, dialect: &Dialect, functions: &[Function]) -> Result<(),
         let (narrow, calls) = (narrow(broken), broken.calls());
         return Err(format!("{narrow} multiplications on narrow registers, {calls} calls"));
     }
-    let is_tight = |candidate: &&&Loop| {
+    let is_tight = |candidate: &&Loop| {
         candidate.spills() <= dialect.spills && candidate.stack_accesses() <= hot.multiply_adds.div_ceil(2)
     };
-    if matching.iter().any(|candidate| is_tight(&candidate)) {
+    if matching.iter().any(|candidate| is_tight(candidate)) {
         return Ok(());
     }
     let accesses: Vec<_> = matching.iter().map(|found| [found.spills(), found.stack_accesses()]).collect();

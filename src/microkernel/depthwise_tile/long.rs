@@ -165,7 +165,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
                         let from = row.wrapping_offset((COLUMN as isize).wrapping_mul(self.column_step));
                         let input = inputs.load::<DEALT>(isa, from);
                         each!(PIXEL in [0 1 2 3 4 5 6 7 8 9 10 11 12] {
-                            if const { PIXEL <= COLUMN && PIXEL < PIXELS } {
+                            if const { PIXEL < COLUMN + 1 && PIXEL < PIXELS } {
                                 let tap = isa.load(weights.offset((COLUMN as isize - PIXEL as isize) * lanes));
                                 sums[PIXEL] = isa.mul_add(tap, input, sums[PIXEL]);
                             }

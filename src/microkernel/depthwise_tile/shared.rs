@@ -261,5 +261,5 @@ const fn is_under<const TAPS: usize, const STRIDE: usize, const PIXELS: usize>(
     tap: usize,
 ) -> bool {
     let column = first + turn * apart(TAPS, STRIDE);
-    tap < TAPS && tap <= column && (column - tap) % STRIDE == 0 && (column - tap) / STRIDE < PIXELS
+    tap < TAPS && tap <= column && (column - tap).is_multiple_of(STRIDE) && (column - tap) / STRIDE < PIXELS
 }
