@@ -12,11 +12,14 @@ fn check<T: Element>(conv: &Conv, layout: Layout, random: &mut Random) {
     check_with::<T>(conv, layout, random, |conv| conv);
 }
 
+/// The same with `fft` narrowed: a limit on its workspace makes its tiles small, others could not serve at all.
 fn check_with<T: Element>(conv: &Conv, layout: Layout, random: &mut Random, narrow: impl Fn(Conv) -> Conv) {
     let operands = Operands::<T>::new(conv, layout, random, |random, count| random.integers(count, 4));
     let exact = operands.reference(conv);
     for (strategy, isa) in combinations() {
-        let plan: Plan<T> = narrow(forced(conv, strategy, isa)).plan().expect("a valid request");
+        let conv = forced(conv, strategy, isa);
+        let conv = if strategy == "fft" { narrow(conv) } else { conv };
+        let plan: Plan<T> = conv.plan().expect("a valid request");
         if plan.strategy() != strategy {
             continue;
         }
