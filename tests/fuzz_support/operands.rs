@@ -2,7 +2,7 @@
 //! summation in any order must give equal results, and transforms must round to them.
 
 use convolve::reference::Exact;
-use convolve::{Declined, Element, Error};
+use convolve::{Declined, Element, Error, Plan};
 
 use super::request::{AMPLE_WORKSPACE, Request};
 
@@ -46,6 +46,11 @@ pub fn is_affordable(request: &Request) -> bool {
     let inputs = count([batch, channels[0], input[0], input[1]]);
     let taps = count([channels[1], channels[0] / groups, kernel[0], kernel[1]]);
     request.multiply_adds() + inputs + taps <= MOST_MULTIPLY_ADDS
+}
+
+/// Whether a kernel can be packed while a fuzzer limits memory: spectra of many short kernels are far longer than those.
+pub fn is_packable<T: Element>(plan: &Plan<T>) -> bool {
+    plan.packed_bytes() <= AMPLE_WORKSPACE
 }
 
 /// Strategies that serve every problem.

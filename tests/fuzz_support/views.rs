@@ -9,7 +9,7 @@ use convolve::{Declined, Element, Error, Plan, View, ViewMut};
 
 use super::Reached;
 use super::bytes::Bytes;
-use super::operands::{Seed, assert_exact, assert_refusal_is_due, indices, is_affordable};
+use super::operands::{Seed, assert_exact, assert_refusal_is_due, indices, is_affordable, is_packable};
 use super::request::{Request, available_instruction_set, hostile_size};
 use grid::Grid;
 use placed::Placed;
@@ -178,6 +178,7 @@ fn execute<T: Element>(bytes: &mut Bytes<'_>, instruction_set: &'static str) -> 
         };
         match plan {
             Err(Error::Declined { strategy: "separable", reason: Declined::Values { .. } }) => {}
+            Ok(plan) if !is_packable(&plan) => {}
             Ok(plan) => {
                 let operands = operands.get_or_insert_with(|| place(bytes, &request, &plan));
                 let Some(operands) = operands else { return reached };
