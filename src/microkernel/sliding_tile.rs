@@ -37,10 +37,9 @@ pub(crate) const SHARED_ROWS: usize = 4;
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set and `tap_rows(g)` those of sweep g,
-/// * `input + c * channel_step + g * sweep_step + j * row_step + columns[t] + x` is readable for all `c < channels`,
-///   `g < sweeps`, `j < rows + tap_rows(g) - 1`, `x < width` rounded up to `lanes`;
-/// * `runs` are the same places: `columns` lists, run by run and step by step, `start + step * i + lanes * p` for all
-///   `p < phases`, and `phases` is from 1 to [`MAX_PHASES`];
+/// * `input + c * channel_step + g * sweep_step + j * row_step + column(t) + x` is readable for all `c < channels`,
+///   `g < sweeps`, `j < rows + tap_rows(g) - 1`, `x < width` rounded up to `lanes`, where `column(t)` is, run by run and
+///   step by step, `start + step * i + lanes * p` for all `p < phases`; `phases` is from 1 to [`MAX_PHASES`];
 /// * `weights + c * weight_channel_step + t * weight_column_step + g * weight_sweep_step + k` is readable for all
 ///   `k < tap_rows(g)`;
 /// * `output + r * output_row_step + x * output_step` is readable and writable for all `r < rows`, `x < width`;
@@ -54,8 +53,7 @@ pub(crate) struct SlidingTile<'a, T> {
     pub(crate) sweep_step: isize,
     /// From an input row of a sweep to the next.
     pub(crate) row_step: isize,
-    /// Where each tap column finds its first input, in the order of the weights.
-    pub(crate) columns: &'a [isize],
+    /// Where tap columns find their inputs, in the order of the weights. Rows share loads if no taps do.
     pub(crate) runs: &'a [Run],
     pub(crate) tap_rows: usize,
     pub(crate) weights: *const T,
@@ -89,7 +87,8 @@ impl<T: Element> Microkernel<T> for SlidingTile<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let shares_rows = self.tap_rows > self.sweeps;
+        let shares_taps = self.runs.iter().any(|run| run.phases > 1);
+        let shares_rows = self.tap_rows > self.sweeps && !shares_taps;
         let mut row = 0;
         while row < self.rows {
             // SAFETY: rows of the tile, for which the maker of `self` vouches.

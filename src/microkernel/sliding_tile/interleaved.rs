@@ -20,7 +20,7 @@ pub(crate) const PERIODS: [usize; 2] = [1, 3];
 /// * weights are vectors: where `SlidingTile` has tap t of a row, this has `lanes * period` values from
 ///   `t * lanes * period` on;
 /// * `bias` has `lanes * period` readable values;
-/// * `period` is one of [`PERIODS`]; `runs` are not used.
+/// * `period` is one of [`PERIODS`]; all `runs` have one phase.
 pub(crate) struct InterleavedTile<'a, T> {
     pub(crate) tile: SlidingTile<'a, T>,
     pub(crate) period: usize,

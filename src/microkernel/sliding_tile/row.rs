@@ -109,7 +109,7 @@ impl<T: Element> SlidingTile<'_, T> {
             unsafe {
                 let input = input.offset(run.start);
                 match run.phases {
-                    1 if SHARED && I::SHIFTS && run.step == 1 => {
+                    1 if SHARED && I::SHIFTS && run.step == 1 && run.steps <= I::LANES => {
                         add_shifted::<T, I, WIDTH>(isa, sums, input, (weights, column), run);
                     }
                     _ if !SHARED => add_unshared::<T, I, WIDTH>(isa, sums, input, (weights, column), run),

@@ -1,8 +1,8 @@
 //! Several output rows: the loop of images.
 //!
-//! 1. It runs over input rows j = r + k, so that a vector is loaded once and multiplied by the weights of every output
-//!    row r that it lies under. 2. The first and last input rows lie under some of the output rows only; that range is a
-//!    constant of the loop, so that the sums stay in registers.
+//! 1. In a tap column, it runs over input rows j = r + k, so that a vector is loaded once and multiplied by the weights of
+//!    every output row r that it lies under. 2. The first and last input rows lie under some of the output rows only; they
+//!    are taken apart from the loop, so that sums stay in registers and nothing is left to branch on.
 
 use super::super::finish::Staging;
 use super::SlidingTile;
@@ -121,83 +121,135 @@ impl<T: Element> SlidingTile<'_, T> {
         &self,
         isa: I,
         sums: &mut [[I::Vector; VECTORS]; ROWS],
-        mut input: *const T,
-        weights: *const T,
+        input: *const T,
+        mut weights: *const T,
         tap_rows: usize,
     ) {
-        for j in 0..ROWS + tap_rows - 1 {
-            // Input row j lies under the output rows r with 0 <= j - r < tap_rows.
-            let first = (j + 1).saturating_sub(tap_rows);
-            let last = (j + 1).min(ROWS);
-            // SAFETY: row j - first is a tap row, and the one of the highest address that is used.
-            unsafe {
-                let weights = weights.wrapping_add((j - first) * weight_row::<T, I, PERIOD>());
-                match (first, last) {
-                    (0, 1) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 1>(isa, sums, input, weights),
-                    (0, 2) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 2>(isa, sums, input, weights),
-                    (0, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 3>(isa, sums, input, weights),
-                    (0, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 0, 4>(isa, sums, input, weights),
-                    (1, 2) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 2>(isa, sums, input, weights),
-                    (1, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 3>(isa, sums, input, weights),
-                    (1, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 1, 4>(isa, sums, input, weights),
-                    (2, 3) => self.add_row::<I, ROWS, VECTORS, PERIOD, 2, 3>(isa, sums, input, weights),
-                    (2, 4) => self.add_row::<I, ROWS, VECTORS, PERIOD, 2, 4>(isa, sums, input, weights),
-                    _ => self.add_row::<I, ROWS, VECTORS, PERIOD, 3, 4>(isa, sums, input, weights),
+        for run in self.runs {
+            let mut input = input.wrapping_offset(run.start);
+            for _ in 0..run.steps {
+                let column = TapColumn::<T, PERIOD> { input, row_step: self.row_step, weights };
+                // SAFETY: a tap column of the sweep; see `SlidingTile`.
+                unsafe {
+                    match tap_rows {
+                        1 if ROWS > 1 => column.add_few::<I, ROWS, VECTORS, 1>(isa, sums),
+                        2 if ROWS > 2 => column.add_few::<I, ROWS, VECTORS, 2>(isa, sums),
+                        3 if ROWS > 3 => column.add_few::<I, ROWS, VECTORS, 3>(isa, sums),
+                        _ => column.add_many(isa, sums, tap_rows),
+                    }
                 }
+                // Steps beyond the last tap are not used.
+                weights = weights.wrapping_add(self.weight_column_step);
+                input = input.wrapping_offset(run.step);
             }
-            input = input.wrapping_offset(self.row_step);
+        }
+    }
+}
+
+/// The taps of one column of a sweep, and the inputs under a block.
+#[derive(Clone, Copy)]
+struct TapColumn<T, const PERIOD: usize> {
+    input: *const T,
+    row_step: isize,
+    weights: *const T,
+}
+
+impl<T: Element, const PERIOD: usize> TapColumn<T, PERIOD> {
+    /// Fewer taps than rows: which rows an input row lies under is known.
+    ///
+    /// # Safety
+    /// There are `TAPS` taps; see [`SlidingTile`].
+    #[inline(always)]
+    unsafe fn add_few<I: Lanes<T>, const ROWS: usize, const VECTORS: usize, const TAPS: usize>(
+        self,
+        isa: I,
+        sums: &mut [[I::Vector; VECTORS]; ROWS],
+    ) {
+        for j in 0..ROWS + TAPS - 1 {
+            let (first, last) = ((j + 1).saturating_sub(TAPS), (j + 1).min(ROWS));
+            // SAFETY: vouched for by the caller.
+            unsafe { self.add_row::<I, VECTORS>(isa, &mut sums[first..last], j, j - first) };
         }
     }
 
-    /// Adds one input row to the output rows `FIRST .. LAST`. `weights` are of the tap row over output row `FIRST`; the
-    /// following output rows have the tap rows before it.
+    /// At least as many taps as rows: input rows under the first rows, under all, and under the last rows.
     ///
     /// # Safety
-    /// As for `add_sweep`.
+    /// There are `tap_rows` taps, no fewer than `ROWS`; see [`SlidingTile`].
     #[inline(always)]
-    unsafe fn add_row<
-        I: Lanes<T>,
-        const ROWS: usize,
-        const VECTORS: usize,
-        const PERIOD: usize,
-        const FIRST: usize,
-        const LAST: usize,
-    >(
-        &self,
+    unsafe fn add_many<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
+        self,
         isa: I,
         sums: &mut [[I::Vector; VECTORS]; ROWS],
-        input: *const T,
-        weights: *const T,
+        tap_rows: usize,
     ) {
-        if LAST > ROWS {
-            return; // never asked for; keeps the indices below in bounds for the compiler
+        // SAFETY: vouched for by the caller.
+        unsafe {
+            for j in 0..ROWS - 1 {
+                self.add_row::<I, VECTORS>(isa, &mut sums[..j + 1], j, j);
+            }
+            for j in ROWS - 1..tap_rows {
+                self.add_row::<I, VECTORS>(isa, sums, j, j);
+            }
+            for first in 1..ROWS {
+                self.add_row::<I, VECTORS>(isa, &mut sums[first..], tap_rows - 1 + first, tap_rows - 1);
+            }
         }
-        let mut weights = weights;
-        for &column in self.columns {
-            // SAFETY: see `SlidingTile`; output row FIRST + back takes the tap row that is `back` before the last.
-            unsafe {
-                let mut inputs = [isa.splat(T::default()); VECTORS];
-                for (v, vector) in inputs.iter_mut().enumerate() {
-                    *vector = isa.load(input.offset(column).add(v * I::LANES));
-                }
-                for (back, sums) in sums[FIRST..LAST].iter_mut().enumerate() {
-                    let weights = weights.sub(back * weight_row::<T, I, PERIOD>());
-                    if PERIOD == 0 {
-                        let weight = isa.splat(*weights);
-                        for (sum, &input) in sums.iter_mut().zip(&inputs) {
-                            *sum = isa.mul_add(weight, input, *sum);
-                        }
-                    }
-                    for phase in 0..PERIOD {
-                        let weight = isa.load(weights.add(phase * I::LANES));
-                        let mut v = phase;
-                        while v < VECTORS {
-                            sums[v] = isa.mul_add(weight, inputs[v], sums[v]);
-                            v += PERIOD;
-                        }
-                    }
-                }
-                weights = weights.wrapping_add(self.weight_column_step);
+    }
+
+    /// Adds input row `j` to the output rows of `sums`: `tap` is the tap row over the first of them, the following ones
+    /// have the tap rows before it.
+    ///
+    /// # Safety
+    /// There are such input and tap rows; see [`SlidingTile`].
+    #[inline(always)]
+    unsafe fn add_row<I: Lanes<T>, const VECTORS: usize>(
+        self,
+        isa: I,
+        sums: &mut [[I::Vector; VECTORS]],
+        j: usize,
+        tap: usize,
+    ) {
+        let input = self.input.wrapping_offset(self.row_step.wrapping_mul(j as isize));
+        let mut inputs = [isa.splat(T::default()); VECTORS];
+        // SAFETY: vouched for by the caller.
+        unsafe {
+            for (v, vector) in inputs.iter_mut().enumerate() {
+                *vector = isa.load(input.add(v * I::LANES));
+            }
+            for (back, sums) in sums.iter_mut().enumerate() {
+                let weights = self.weights.add((tap - back) * weight_row::<T, I, PERIOD>());
+                add_tap::<T, I, VECTORS, PERIOD>(isa, sums, &inputs, weights);
+            }
+        }
+    }
+}
+
+/// Adds the products of one tap to one output row.
+///
+/// # Safety
+/// `weights` is a weight: one value, or the vectors of a period.
+#[inline(always)]
+unsafe fn add_tap<T: Element, I: Lanes<T>, const VECTORS: usize, const PERIOD: usize>(
+    isa: I,
+    sums: &mut [I::Vector; VECTORS],
+    inputs: &[I::Vector; VECTORS],
+    weights: *const T,
+) {
+    // SAFETY: vouched for by the caller.
+    unsafe {
+        if PERIOD == 0 {
+            let weight = isa.splat(*weights);
+            for (sum, &input) in sums.iter_mut().zip(inputs) {
+                *sum = isa.mul_add(weight, input, *sum);
+            }
+        }
+        for phase in 0..PERIOD {
+            let weight = isa.load(weights.add(phase * I::LANES));
+            let mut v = phase;
+            while v < VECTORS {
+                sums[v] = isa.mul_add(weight, inputs[v], sums[v]);
+                v += PERIOD;
             }
         }
     }

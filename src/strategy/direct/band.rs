@@ -1,7 +1,7 @@
 //! How `direct` deals rows out to tasks, and the bands that it copies inputs into.
 
-use super::taps::{Placement, TapOrder};
-use crate::microkernel::sliding_tile::SHARED_ROWS;
+use super::taps::TapOrder;
+use crate::microkernel::sliding_tile::{Run, SHARED_ROWS};
 use crate::problem::{Axis, Problem};
 use crate::workspace::Booking;
 
@@ -49,6 +49,11 @@ impl RowSpacing {
             blocks: axis.output.div_ceil(tile.saturating_mul(block)),
             output: axis.output,
         }
+    }
+
+    /// Whether output rows share what they load, as far as whole tiles go; then taps need not.
+    pub(super) fn rows_share(&self, tap_rows: usize) -> bool {
+        tap_rows > self.taps && self.output >= self.tile.saturating_mul(SHARED_ROWS)
     }
 
     /// Where a tap row stands among those of one tap column in the packed kernel, and how many places there are: sweep
@@ -175,16 +180,16 @@ impl BandShape {
     }
 }
 
-/// A [`BandShape`] with its tables.
+/// A [`BandShape`] with the places of the taps.
 pub(super) struct Band {
     pub(super) shape: BandShape,
     /// Values in a column: one, or the channels of a pixel.
     pub(super) pixel: usize,
     pub(super) order: TapOrder,
     /// Where tap columns find their inputs in a row of the band: of a whole chunk, and of the last one.
-    in_band: Vec<Placement>,
+    in_band: Vec<Vec<Run>>,
     /// The same in the input itself, for a stride of one.
-    in_place: Vec<Placement>,
+    in_place: Vec<Vec<Run>>,
     /// Where each segment of a row starts in the input.
     pub(super) segments: Vec<isize>,
 }
@@ -194,7 +199,8 @@ impl Band {
         let shape = BandShape::new(problem, spacing, pixel);
         let Axis { stride, dilation, taps, .. } = problem.columns;
         let chunk = shape.tap_columns;
-        let lanes = if pixel == 1 { problem.isa.lanes(problem.element) } else { 0 };
+        let taps_share = pixel == 1 && !spacing.rows_share(problem.rows.taps);
+        let lanes = if taps_share { problem.isa.lanes(problem.element) } else { 0 };
         let order = TapOrder::new(&problem.columns, chunk, shape.is_dense, lanes);
         let in_band = |tap: usize| {
             let at = if shape.is_dense {
@@ -222,7 +228,7 @@ impl Band {
     }
 
     /// The places of `count` tap columns, in the band or in place.
-    pub(super) fn placement(&self, count: usize, in_place: bool) -> &Placement {
+    pub(super) fn runs(&self, count: usize, in_place: bool) -> &[Run] {
         let placements = if in_place { &self.in_place } else { &self.in_band };
         &placements[usize::from(count != self.shape.tap_columns)]
     }

@@ -55,7 +55,7 @@ pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Estimate {
     let planar = BandShape::new(problem, &spacing, 1);
     let pixel = channels(problem);
     let workspace = pixel.map_or(0, |pixel| BandShape::new(problem, &spacing, pixel).bytes::<T>());
-    let lanes = problem.isa.lanes(problem.element);
+    let lanes = if spacing.rows_share(problem.rows.taps) { 0 } else { problem.isa.lanes(problem.element) };
     let shape = PlanesShape {
         rows: axis.output,
         planes: if axis == problem.rows { problem.batch() } else { 1 }

@@ -25,12 +25,6 @@ struct TapRun {
     phases: usize,
 }
 
-/// Tap columns with their places.
-pub(super) struct Placement {
-    pub(super) columns: Vec<isize>,
-    pub(super) runs: Vec<Run>,
-}
-
 impl TapOrder {
     /// `is_dense`: whether taps of a class are neighbours in a band, or each tap stands apart. Without lanes, no taps
     /// share their loads.
@@ -58,16 +52,14 @@ impl TapOrder {
     }
 
     /// The places of `count` tap columns, at most a chunk, given that of each.
-    pub(super) fn place(&self, count: usize, place: &dyn Fn(usize) -> isize) -> Placement {
-        let (mut columns, mut runs) = (Vec::with_capacity(count), Vec::new());
-        self.for_each_run(count, |run| {
-            let TapRun { first, steps, phases } = run;
+    pub(super) fn place(&self, count: usize, place: &dyn Fn(usize) -> isize) -> Vec<Run> {
+        let mut runs = Vec::new();
+        self.for_each_run(count, |TapRun { first, steps, phases }| {
             let start = place(first);
-            let step = if steps > 1 { place(first + self.classes) - start } else { 0 };
+            let step = if steps > 1 { place(first + self.classes).wrapping_sub(start) } else { 0 };
             runs.push(Run { start, step, steps, phases });
-            self.for_each_tap_of(&run, |tap| columns.push(place(tap)));
         });
-        Placement { columns, runs }
+        runs
     }
 
     fn for_each_tap_of(&self, run: &TapRun, mut take: impl FnMut(usize)) {
@@ -126,17 +118,17 @@ mod tests {
                     let place =
                         |tap: usize| (tap * dilation % stride * segment + tap * dilation / stride) as isize;
                     let placed = order.place(taps.min(chunk), &place);
-                    let mut columns = placed.columns.iter();
-                    for run in &placed.runs {
+                    let mut columns = Vec::new();
+                    for run in &placed {
                         for step in 0..run.steps {
-                            for phase in 0..run.phases {
-                                let expected =
-                                    run.start + run.step * step as isize + (phase * lanes) as isize;
-                                assert_eq!(columns.next(), Some(&expected));
-                            }
+                            columns.extend((0..run.phases).map(|phase| {
+                                run.start + run.step * step as isize + (phase * lanes) as isize
+                            }));
                         }
                     }
-                    assert_eq!(columns.next(), None);
+                    let mut expected = Vec::new();
+                    order.for_each_tap(taps.min(chunk), |_, tap| expected.push(place(tap)));
+                    assert_eq!(columns, expected);
                 }
             }
         }

@@ -4,7 +4,6 @@ use core::ops::Range;
 
 use super::band::Band;
 use super::planes::{PlanesPlan, Region};
-use super::taps::Placement;
 use crate::call::Call;
 use crate::element::Element;
 use crate::microkernel::Vouched;
@@ -26,7 +25,6 @@ struct Inputs<'a, T> {
     channel_step: isize,
     sweep_step: isize,
     row_step: isize,
-    columns: &'a [isize],
     runs: &'a [Run],
 }
 
@@ -36,13 +34,8 @@ fn parts(count: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
 }
 
 impl<'a, T> Inputs<'a, T> {
-    fn new(
-        first: *const T,
-        [channel_step, sweep_step, row_step]: [isize; 3],
-        placement: &'a Placement,
-    ) -> Self {
-        let Placement { columns, runs } = placement;
-        Inputs { first, channel_step, sweep_step, row_step, columns, runs }
+    fn new(first: *const T, [channel_step, sweep_step, row_step]: [isize; 3], runs: &'a [Run]) -> Self {
+        Inputs { first, channel_step, sweep_step, row_step, runs }
     }
 }
 
@@ -62,7 +55,7 @@ impl<T: Element> PlanesPlan<T> {
                 columns.start(region.columns.start) + (tap_columns.start * columns.dilation) as isize;
             let place = [rows.start(region.first), column];
             let first = call.input_at(region.item, region.group * problem.group_in, place);
-            let inputs = Inputs::new(first, steps, kind.placement(tap_columns.len(), true));
+            let inputs = Inputs::new(first, steps, kind.runs(tap_columns.len(), true));
             let pass = Pass {
                 channels: 0..problem.group_in,
                 tap_rows: 0..rows.taps,
@@ -94,7 +87,7 @@ impl<T: Element> PlanesPlan<T> {
                 self.for_each_pass(kind, |pass| {
                     self.fill(call, kind, &part, &pass, memory);
                     let inputs =
-                        Inputs::new(memory.as_ptr(), steps, kind.placement(pass.tap_columns.len(), false));
+                        Inputs::new(memory.as_ptr(), steps, kind.runs(pass.tap_columns.len(), false));
                     // SAFETY: the band has `channels` x `sweeps` x `input_rows` rows of `pitch` values, and each
                     // segment of a row holds what `width` outputs, a multiple of the lanes, take from it.
                     unsafe { self.run_pass(call, kind, &part, &pass, &inputs) };
@@ -198,7 +191,6 @@ impl<T: Element> PlanesPlan<T> {
             sweeps,
             sweep_step: inputs.sweep_step,
             row_step: inputs.row_step,
-            columns: inputs.columns,
             runs: inputs.runs,
             tap_rows: pass.tap_rows.len(),
             weights: call.packed[first_tap..].as_ptr(),
