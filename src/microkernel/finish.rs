@@ -66,11 +66,11 @@ impl<T: Element> Finish<T> {
     ) {
         if self.low > T::from_f64(f64::NEG_INFINITY) {
             let low = isa.splat(self.low);
-            sums.iter_mut().flatten().for_each(|sum| *sum = isa.at_least(*sum, low));
+            for_each_sum(sums, |sum| isa.at_least(sum, low));
         }
         if self.high < T::from_f64(f64::INFINITY) {
             let high = isa.splat(self.high);
-            sums.iter_mut().flatten().for_each(|sum| *sum = isa.at_most(*sum, high));
+            for_each_sum(sums, |sum| isa.at_most(sum, high));
         }
     }
 
@@ -104,17 +104,29 @@ impl<T: Element> Finish<T> {
     pub(crate) unsafe fn write<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
         &self,
         isa: I,
-        sums: &[[I::Vector; VECTORS]; ROWS],
+        sums: &mut [[I::Vector; VECTORS]; ROWS],
         to: *mut T,
         row_step: isize,
     ) {
-        let (low, high) = (isa.splat(self.low), isa.splat(self.high));
+        self.limit(isa, sums);
         for (r, sums) in sums.iter().enumerate() {
             for (v, &sum) in sums.iter().enumerate() {
-                let result = isa.at_most(isa.at_least(sum, low), high);
                 // SAFETY: vouched for by the caller.
-                unsafe { isa.store(to.offset(r as isize * row_step).add(v * I::LANES), result) };
+                unsafe { isa.store(to.offset(r as isize * row_step).add(v * I::LANES), sum) };
             }
+        }
+    }
+}
+
+/// Plain loops, which the compiler unrolls early enough to keep the sums in registers.
+#[inline(always)]
+fn for_each_sum<V: Copy, const ROWS: usize, const VECTORS: usize>(
+    sums: &mut [[V; VECTORS]; ROWS],
+    change: impl Fn(V) -> V,
+) {
+    for row in sums {
+        for sum in row {
+            *sum = change(*sum);
         }
     }
 }

@@ -139,7 +139,7 @@ impl<T: Element> GemmTile<T> {
             }
         }
         // SAFETY: `to` has room for the tile in whole vectors.
-        unsafe { self.finish.write(isa, &sums, to, row_step) };
+        unsafe { self.finish.write(isa, &mut sums, to, row_step) };
     }
 
     /// # Safety

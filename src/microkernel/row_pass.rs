@@ -126,7 +126,7 @@ impl<T: Element> RowPass<'_, T> {
                 from = from.wrapping_add(self.term_step); // beyond the last term, unused
                 taps = taps.add(self.offsets.len());
             }
-            self.finish.write(isa, &sums, to, row_step);
+            self.finish.write(isa, &mut sums, to, row_step);
             staging.end(&target, width);
         }
         width

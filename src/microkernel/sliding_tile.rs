@@ -55,7 +55,9 @@ pub(crate) struct SlidingTile<'a, T> {
     pub(crate) row_step: isize,
     /// Where tap columns find their inputs, in the order of the weights. Rows share loads if no taps do.
     pub(crate) runs: &'a [Run],
+    /// Tap rows of each sweep; of the first `longer_sweeps` one more.
     pub(crate) tap_rows: usize,
+    pub(crate) longer_sweeps: usize,
     pub(crate) weights: *const T,
     pub(crate) weight_channel_step: usize,
     pub(crate) weight_column_step: usize,
@@ -88,7 +90,7 @@ impl<T: Element> Microkernel<T> for SlidingTile<'_, T> {
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
         let shares_taps = self.runs.iter().any(|run| run.phases > 1);
-        let shares_rows = self.tap_rows > self.sweeps && !shares_taps;
+        let shares_rows = self.tap_rows(0) > 1 && !shares_taps;
         let mut row = 0;
         while row < self.rows {
             // SAFETY: rows of the tile, for which the maker of `self` vouches.
@@ -107,7 +109,7 @@ impl<T: Element> SlidingTile<'_, T> {
     /// The tap rows of a sweep.
     #[inline(always)]
     fn tap_rows(&self, sweep: usize) -> usize {
-        (self.tap_rows - sweep).div_ceil(self.sweeps)
+        self.tap_rows + usize::from(sweep < self.longer_sweeps)
     }
 
     /// The input under (`row`, `column`) of the tile, in the first channel and sweep.

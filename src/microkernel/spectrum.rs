@@ -65,7 +65,7 @@ impl<T: Element> Microkernel<T> for FinishRow<'_, T> {
                 if self.finish.accumulates() {
                     self.finish.add_old(isa, &mut sums, to, row_step);
                 }
-                self.finish.write(isa, &sums, to, row_step);
+                self.finish.write(isa, &mut sums, to, row_step);
                 staging.end(&target, I::LANES);
             }
         }

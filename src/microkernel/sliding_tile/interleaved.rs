@@ -40,8 +40,7 @@ impl<T: Element> Microkernel<T> for InterleavedTile<'_, T> {
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
         let tile = &self.tile;
-        // Tap rows beyond the first of each sweep, which rows share.
-        let shares_rows = tile.tap_rows > tile.sweeps;
+        let shares_rows = tile.tap_rows(0) > 1;
         let mut row = 0;
         while row < tile.rows {
             let is_block = shares_rows && tile.rows - row >= SHARED_ROWS;

@@ -84,7 +84,7 @@ impl<T: Element> SlidingTile<'_, T> {
                 input = input.wrapping_offset(self.channel_step);
                 weights = weights.wrapping_add(self.weight_channel_step);
             }
-            self.finish.write(isa, &sums, to, row_step);
+            self.finish.write(isa, &mut sums, to, row_step);
             staging.end(&target, width);
         }
         width

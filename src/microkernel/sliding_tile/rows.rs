@@ -92,7 +92,7 @@ impl<T: Element> SlidingTile<'_, T> {
                 input = input.wrapping_offset(self.channel_step);
                 weights = weights.wrapping_add(self.weight_channel_step);
             }
-            self.finish.write(isa, &sums, to, row_step);
+            self.finish.write(isa, &mut sums, to, row_step);
             staging.end(&target, width);
         }
         width
@@ -155,20 +155,53 @@ struct TapColumn<T, const PERIOD: usize> {
 }
 
 impl<T: Element, const PERIOD: usize> TapColumn<T, PERIOD> {
-    /// Fewer taps than rows: which rows an input row lies under is known.
+    /// Fewer taps than rows.
     ///
     /// # Safety
-    /// There are `TAPS` taps; see [`SlidingTile`].
+    /// There are `TAPS` taps, at most three; see [`SlidingTile`].
     #[inline(always)]
     unsafe fn add_few<I: Lanes<T>, const ROWS: usize, const VECTORS: usize, const TAPS: usize>(
         self,
         isa: I,
         sums: &mut [[I::Vector; VECTORS]; ROWS],
     ) {
-        for j in 0..ROWS + TAPS - 1 {
-            let (first, last) = ((j + 1).saturating_sub(TAPS), (j + 1).min(ROWS));
-            // SAFETY: vouched for by the caller.
-            unsafe { self.add_row::<I, VECTORS>(isa, &mut sums[first..last], j, j - first) };
+        // SAFETY: vouched for by the caller. Input rows beyond the last one lie under no output row.
+        unsafe {
+            self.add_row_of::<I, ROWS, VECTORS, TAPS>(isa, sums, 0);
+            self.add_row_of::<I, ROWS, VECTORS, TAPS>(isa, sums, 1);
+            self.add_row_of::<I, ROWS, VECTORS, TAPS>(isa, sums, 2);
+            self.add_row_of::<I, ROWS, VECTORS, TAPS>(isa, sums, 3);
+            self.add_row_of::<I, ROWS, VECTORS, TAPS>(isa, sums, 4);
+            self.add_row_of::<I, ROWS, VECTORS, TAPS>(isa, sums, 5);
+        }
+    }
+
+    /// Input row `j`, a constant, under the rows of a block that has `TAPS` taps.
+    ///
+    /// # Safety
+    /// As for `add_few`.
+    #[inline(always)]
+    unsafe fn add_row_of<I: Lanes<T>, const ROWS: usize, const VECTORS: usize, const TAPS: usize>(
+        self,
+        isa: I,
+        sums: &mut [[I::Vector; VECTORS]; ROWS],
+        j: usize,
+    ) {
+        let (first, last) = ((j + 1).saturating_sub(TAPS), (j + 1).min(ROWS));
+        // SAFETY: vouched for by the caller.
+        unsafe {
+            match (first, last) {
+                (0, 1) => self.add_row::<I, ROWS, VECTORS, 0, 1>(isa, sums, j, j),
+                (0, 2) => self.add_row::<I, ROWS, VECTORS, 0, 2>(isa, sums, j, j),
+                (0, 3) => self.add_row::<I, ROWS, VECTORS, 0, 3>(isa, sums, j, j),
+                (1, 2) => self.add_row::<I, ROWS, VECTORS, 1, 2>(isa, sums, j, j - 1),
+                (1, 3) => self.add_row::<I, ROWS, VECTORS, 1, 3>(isa, sums, j, j - 1),
+                (1, 4) => self.add_row::<I, ROWS, VECTORS, 1, 4>(isa, sums, j, j - 1),
+                (2, 3) => self.add_row::<I, ROWS, VECTORS, 2, 3>(isa, sums, j, j - 2),
+                (2, 4) => self.add_row::<I, ROWS, VECTORS, 2, 4>(isa, sums, j, j - 2),
+                (3, 4) => self.add_row::<I, ROWS, VECTORS, 3, 4>(isa, sums, j, j - 3),
+                _ => {}
+            }
         }
     }
 
@@ -185,31 +218,52 @@ impl<T: Element, const PERIOD: usize> TapColumn<T, PERIOD> {
     ) {
         // SAFETY: vouched for by the caller.
         unsafe {
-            for j in 0..ROWS - 1 {
-                self.add_row::<I, VECTORS>(isa, &mut sums[..j + 1], j, j);
+            if ROWS > 1 {
+                self.add_row::<I, ROWS, VECTORS, 0, 1>(isa, sums, 0, 0);
+            }
+            if ROWS > 2 {
+                self.add_row::<I, ROWS, VECTORS, 0, 2>(isa, sums, 1, 1);
+            }
+            if ROWS > 3 {
+                self.add_row::<I, ROWS, VECTORS, 0, 3>(isa, sums, 2, 2);
             }
             for j in ROWS - 1..tap_rows {
-                self.add_row::<I, VECTORS>(isa, sums, j, j);
+                self.add_row::<I, ROWS, VECTORS, 0, ROWS>(isa, sums, j, j);
             }
-            for first in 1..ROWS {
-                self.add_row::<I, VECTORS>(isa, &mut sums[first..], tap_rows - 1 + first, tap_rows - 1);
+            if ROWS > 1 {
+                self.add_row::<I, ROWS, VECTORS, 1, ROWS>(isa, sums, tap_rows, tap_rows - 1);
+            }
+            if ROWS > 2 {
+                self.add_row::<I, ROWS, VECTORS, 2, ROWS>(isa, sums, tap_rows + 1, tap_rows - 1);
+            }
+            if ROWS > 3 {
+                self.add_row::<I, ROWS, VECTORS, 3, ROWS>(isa, sums, tap_rows + 2, tap_rows - 1);
             }
         }
     }
 
-    /// Adds input row `j` to the output rows of `sums`: `tap` is the tap row over the first of them, the following ones
-    /// have the tap rows before it.
+    /// Adds input row `j` to the output rows `FIRST .. LAST`: `tap` is the tap row over the first of them, the following
+    /// ones have the tap rows before it. The range is constant, as else sums would have to be in memory.
     ///
     /// # Safety
     /// There are such input and tap rows; see [`SlidingTile`].
     #[inline(always)]
-    unsafe fn add_row<I: Lanes<T>, const VECTORS: usize>(
+    unsafe fn add_row<
+        I: Lanes<T>,
+        const ROWS: usize,
+        const VECTORS: usize,
+        const FIRST: usize,
+        const LAST: usize,
+    >(
         self,
         isa: I,
-        sums: &mut [[I::Vector; VECTORS]],
+        sums: &mut [[I::Vector; VECTORS]; ROWS],
         j: usize,
         tap: usize,
     ) {
+        if LAST > ROWS || FIRST > LAST {
+            return; // never asked for; keeps the indices below in bounds for the compiler
+        }
         let input = self.input.wrapping_offset(self.row_step.wrapping_mul(j as isize));
         let mut inputs = [isa.splat(T::default()); VECTORS];
         // SAFETY: vouched for by the caller.
@@ -217,7 +271,7 @@ impl<T: Element, const PERIOD: usize> TapColumn<T, PERIOD> {
             for (v, vector) in inputs.iter_mut().enumerate() {
                 *vector = isa.load(input.add(v * I::LANES));
             }
-            for (back, sums) in sums.iter_mut().enumerate() {
+            for (back, sums) in sums[FIRST..LAST].iter_mut().enumerate() {
                 let weights = self.weights.add((tap - back) * weight_row::<T, I, PERIOD>());
                 add_tap::<T, I, VECTORS, PERIOD>(isa, sums, &inputs, weights);
             }
