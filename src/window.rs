@@ -175,7 +175,7 @@ impl<'a, T: Element> Plane<'a, T> {
         // SAFETY: the caller vouches for the source; `out` is borrowed mutably, so the two do not overlap.
         unsafe {
             match stride {
-                1 => core::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), out.len()),
+                1 => copy(from, out),
                 2 => read_steps::<T, 2>(from, out),
                 3 => read_steps::<T, 3>(from, out),
                 4 => read_steps::<T, 4>(from, out),
@@ -199,6 +199,39 @@ impl<'a, T: Element> Plane<'a, T> {
                 *value = unsafe { *row.offset(column * self.column_stride) };
             }
         }
+    }
+}
+
+/// Copies a row. Short ones are copied as two parts of constant length, which overlap: at the edges of an image, calls
+/// that find out how to copy would take longer than copying.
+///
+/// # Safety
+/// `from + i` is readable for all `i < out.len()`, and no part of `out`.
+unsafe fn copy<T: Element>(from: *const T, out: &mut [T]) {
+    // SAFETY: vouched for by the caller; both parts have at most `out.len()` values.
+    unsafe {
+        match out.len() {
+            4..=8 => copy_ends::<T, 4>(from, out),
+            9..=16 => copy_ends::<T, 8>(from, out),
+            17..=32 => copy_ends::<T, 16>(from, out),
+            len => core::ptr::copy_nonoverlapping(from, out.as_mut_ptr(), len),
+        }
+    }
+}
+
+/// The first and the last `PART` values.
+///
+/// # Safety
+/// As for `copy`; `out` has at least `PART` values and at most twice as many.
+#[inline(always)]
+unsafe fn copy_ends<T: Element, const PART: usize>(from: *const T, out: &mut [T]) {
+    let (to, last) = (out.as_mut_ptr(), out.len() - PART);
+    // SAFETY: vouched for by the caller. Both parts are read before either is written.
+    unsafe {
+        let parts =
+            [from.cast::<[T; PART]>().read_unaligned(), from.add(last).cast::<[T; PART]>().read_unaligned()];
+        to.cast::<[T; PART]>().write_unaligned(parts[0]);
+        to.add(last).cast::<[T; PART]>().write_unaligned(parts[1]);
     }
 }
 
