@@ -4,6 +4,8 @@
 //!    every output row r that it lies under. 2. The first and last input rows lie under some of the output rows only; they
 //!    are taken apart from the loop, so that sums stay in registers and nothing is left to branch on.
 
+use core::hint::black_box;
+
 use super::super::finish::Staging;
 use super::SlidingTile;
 use crate::element::Element;
@@ -125,10 +127,13 @@ impl<T: Element> SlidingTile<'_, T> {
         mut weights: *const T,
         tap_rows: usize,
     ) {
+        // Unknown to the compiler, which would else prepare the distances of all rows before the loop over tiles, and
+        // keep them, far too many, on the stack.
+        let row_step = black_box(self.row_step);
         for run in self.runs {
             let mut input = input.wrapping_offset(run.start);
             for _ in 0..run.steps {
-                let column = TapColumn::<T, PERIOD> { input, row_step: self.row_step, weights };
+                let column = TapColumn::<T, PERIOD> { input, row_step, weights };
                 // SAFETY: a tap column of the sweep; see `SlidingTile`.
                 unsafe {
                     match tap_rows {
