@@ -30,9 +30,13 @@ const ROW_VECTORS: f64 = 10.0;
 const PHASES: usize = 4;
 /// Loads in a cycle; those that cross a cache line count twice.
 const LOADS: f64 = 2.0;
-/// Cycles to begin a row of taps in a tile, and to begin and end a tile.
+/// Cycles to begin a row of taps in a tile of one row, and to begin and end such a tile.
 const TAP_ROW: f64 = 3.0;
 const TILE: f64 = 20.0;
+/// Cycles to go on to the next tap column in a tile of several rows, and to begin and end such a tile; for each of the
+/// vectors side by side.
+const TAP_COLUMN: f64 = 1.75;
+const SHARED_TILE: f64 = 12.0;
 /// Cycles of a multiply-add until its sum can be added to.
 const LATENCY: f64 = 4.0;
 /// What multiply-adds and loads take in practice, relative to the least.
@@ -41,14 +45,16 @@ const SLACK: f64 = 1.08;
 const L2_BYTES: f64 = 24.0;
 /// Bytes that memory beyond it moves in a cycle: rows follow each other in few streams.
 const MEMORY_BYTES: f64 = 12.0;
-/// How much of the shorter of computing and waiting for memory is not hidden behind the longer.
+/// How much of the shorter of computing and waiting for memory is not hidden behind the longer: tiles of several rows ask
+/// for their inputs ahead of time.
 const BESIDE: f64 = 0.7;
+const SHARED_BESIDE: f64 = 0.15;
 /// What is left of a step of one phase where some of its inputs are shifted together in registers.
 const SHIFTED: f64 = 0.75;
 /// Cycles of a call, of a task, and of a read through the window; to copy a value, and to gather one.
 const CALL: f64 = 250.0;
 const TASK: f64 = 300.0;
-const READ: f64 = 40.0;
+const READ: f64 = 28.0;
 const COPY: f64 = 0.12;
 const GATHER: f64 = 1.1;
 /// Cycles to write one result where results are not neighbours.
@@ -67,9 +73,15 @@ pub(crate) fn planes_seconds(problem: &Problem, machine: &Machine, shape: &Plane
     let waiting = bytes / if bytes > machine.l2 as f64 { MEMORY_BYTES } else { L2_BYTES };
     let rows = (shape.rows as f64 / shape.block as f64).ceil();
     let calls = planes * rows * shape.tasks as f64 * TASK * problem.group_out as f64;
-    let work = compute.max(waiting) + BESIDE * compute.min(waiting);
+    let beside = if shares_rows(problem, shape) { SHARED_BESIDE } else { BESIDE };
+    let work = compute.max(waiting) + beside * compute.min(waiting);
     let copies = planes * problem.group_in as f64 * copies(problem, shape);
     (work + copies + calls + CALL) / Constants::CLOCK
+}
+
+/// Whether output rows share what they load.
+fn shares_rows(problem: &Problem, shape: &PlanesShape) -> bool {
+    shape.rows > 1 && problem.rows.taps > shape.sweeps
 }
 
 /// Cycles of the tiles of one input and output plane.
@@ -79,7 +91,7 @@ fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
     let rows = shape.rows as f64;
     let taps = problem.rows.taps.div_ceil(shape.sweeps);
     let sweeps = problem.rows.taps as f64 / taps as f64;
-    let shares = shape.rows > 1 && problem.rows.taps > shape.sweeps;
+    let shares = shares_rows(problem, shape);
     if !shares && shape.period == 0 {
         return rows * problem.rows.taps as f64 * (tap_row(problem, shape, vectors) + TAP_ROW) + rows * TILE;
     }
@@ -90,22 +102,13 @@ fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
         (false, _) => 2.0,
     };
     let in_tile = if shares { SHARED_ROWS } else { 1 };
-    // Tap columns of the input rows under a tile, by the number of output rows over them.
-    let step = |over: usize| {
-        let weights = over as f64 * shape.period.max(1) as f64;
-        let loads = (wide * load(problem) + weights) / LOADS;
-        (over as f64 * wide / Constants::vector_rate(problem)).max(loads)
-    };
-    let input_rows = taps + in_tile - 1;
-    let ends = (0..input_rows.min(2 * in_tile)).map(|j| {
-        // Beyond the first rows count from the last one.
-        let from_end = if j < in_tile { j } else { input_rows.min(2 * in_tile) - 1 - j };
-        (from_end + 1).min(in_tile).min(taps)
-    });
-    let middle = input_rows.saturating_sub(2 * in_tile) as f64 * step(in_tile.min(taps));
-    let steps: f64 = ends.map(step).sum::<f64>() + middle;
-    let tile = sweeps * (steps * problem.columns.taps as f64 + input_rows as f64 * TAP_ROW) + TILE;
-    SLACK * (rows / in_tile as f64).ceil() * (vectors / wide).max(0.5).ceil() * tile
+    // Under a tile, a tap column meets each input row once, and each weight in every row.
+    let loads =
+        (taps + in_tile - 1) as f64 * wide * load(problem) + (in_tile * taps * shape.period.max(1)) as f64;
+    let multiply_adds = (in_tile * taps) as f64 * wide;
+    let column = (multiply_adds / Constants::vector_rate(problem)).max(loads / LOADS) + wide * TAP_COLUMN;
+    let tile = sweeps * problem.columns.taps as f64 * column + wide * SHARED_TILE;
+    (rows / in_tile as f64).ceil() * (vectors / wide).max(0.5).ceil() * tile
 }
 
 /// Cycles of a tap row in tiles of one row, over all columns.
