@@ -153,8 +153,7 @@ fn input_line<T: Element, I: Lanes<T>, const OUTPUTS: usize, const TAPS: usize>(
     match (OUTPUTS, TAPS) {
         (4, 2 | 3) => input_line_of_pairs::<T, I, TAPS>(isa, d),
         (2, 3) => {
-            let [first, second, last] = [[0, 2], [1, 2], [1, 3]].map(|[a, b]| isa.sub(d[b], d[a]));
-            [first, isa.add(d[1], d[2]), second, last, zero, zero]
+            [isa.sub(d[2], d[0]), isa.add(d[1], d[2]), isa.sub(d[2], d[1]), isa.sub(d[3], d[1]), zero, zero]
         }
         (2, 2) => [isa.add(d[0], d[1]), isa.sub(d[1], d[0]), isa.sub(d[2], d[0]), zero, zero, zero],
         _ => d,
