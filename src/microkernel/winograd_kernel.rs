@@ -29,48 +29,52 @@ impl<T: Element> Microkernel<T> for KernelTransform<'_, T> {
     #[inline(always)]
     fn run<I: Lanes<T>>(mut self, _isa: I) {
         for first in (0..self.channels).step_by(CHANNELS) {
-            let rows = self.along_columns(first);
-            self.along_rows(first, &rows);
+            let columns = self.along_columns(first);
+            self.along_rows(first, &columns);
         }
     }
 }
 
 impl<T: Element> KernelTransform<'_, T> {
-    /// Every row of taps transformed.
+    /// Every row of taps transformed: the values of a point for each row.
     #[inline(always)]
-    fn along_columns(&self, first: usize) -> [[Values; MAX_TILE]; MAX_TAPS] {
+    fn along_columns(&self, first: usize) -> [[Values; MAX_TAPS]; MAX_TILE] {
         let count = CHANNELS.min(self.channels - first);
-        let columns = self.kinds[1].taps;
-        let mut rows = [[[0.0; CHANNELS]; MAX_TILE]; MAX_TAPS];
-        for (r, row) in rows.iter_mut().enumerate().take(self.kinds[0].taps) {
+        let [rows, columns] = self.kinds.map(|kind| kind.taps);
+        let mut points = [[[0.0; CHANNELS]; MAX_TAPS]; MAX_TILE];
+        for row in 0..rows.min(MAX_TAPS) {
             let mut taps = [[0.0; CHANNELS]; MAX_TAPS];
-            for (c, tap) in taps.iter_mut().enumerate().take(columns) {
-                *tap = widened(&self.taps[(r * columns + c) * self.channels + first..][..count]);
+            for (column, tap) in taps.iter_mut().enumerate().take(columns) {
+                *tap = widened(&self.taps[(row * columns + column) * self.channels + first..][..count]);
             }
-            for (point, gains) in row.iter_mut().zip(&self.matrices[1]).take(self.kinds[1].tile()) {
-                *point = sum(gains, [&taps[0], &taps[1], &taps[2]]);
+            for (point, gains) in points.iter_mut().zip(&self.matrices[1]).take(self.kinds[1].tile()) {
+                point[row] = sum(gains, &taps);
             }
         }
-        rows
+        points
     }
 
     /// Every column transformed, and rounded.
     #[inline(always)]
-    fn along_rows(&mut self, first: usize, rows: &[[Values; MAX_TILE]; MAX_TAPS]) {
+    fn along_rows(&mut self, first: usize, columns: &[[Values; MAX_TAPS]; MAX_TILE]) {
         let count = CHANNELS.min(self.channels - first);
         let [tile_rows, tile_columns] = self.kinds.map(Minimal::tile);
         for (i, gains) in self.matrices[0].iter().enumerate().take(tile_rows) {
-            for j in 0..tile_columns.min(MAX_TILE) {
-                let point = sum(gains, [&rows[0][j], &rows[1][j], &rows[2][j]]);
-                round(&point, &mut self.to[(i * tile_columns + j) * self.point_step + first..][..count]);
+            for (j, column) in columns.iter().enumerate().take(tile_columns) {
+                let point = (i * tile_columns + j) * self.point_step + first;
+                round(&sum(gains, column), &mut self.to[point..][..count]);
             }
         }
     }
 }
 
 #[inline(always)]
-fn sum(gains: &[f64; MAX_TAPS], taps: [&Values; MAX_TAPS]) -> Values {
-    core::array::from_fn(|i| gains[0] * taps[0][i] + gains[1] * taps[1][i] + gains[2] * taps[2][i])
+fn sum(gains: &[f64; MAX_TAPS], taps: &[Values; MAX_TAPS]) -> Values {
+    let mut sums = [0.0; CHANNELS];
+    for (i, sum) in sums.iter_mut().enumerate() {
+        *sum = gains[0] * taps[0][i] + gains[1] * taps[1][i] + gains[2] * taps[2][i];
+    }
+    sums
 }
 
 /// Zeros beyond the values that there are.
