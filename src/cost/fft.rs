@@ -25,7 +25,7 @@ impl Constants {
     /// How much of the time that memory takes still counts beside transforms.
     const BESIDE: f64 = 0.3;
     /// Share of the multiply-add limit that products reach.
-    const PRODUCTS: f64 = 0.9;
+    const PRODUCTS: f64 = 0.8;
 
     /// Cycles of a pair of tiles, forward and back.
     fn fft_pair(problem: &Problem, machine: &Machine, [rows, columns]: [usize; 2]) -> f64 {

@@ -5,8 +5,8 @@ use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 use crate::winograd::{KernelMatrix, MAX_TAPS, MAX_TILE, Minimal};
 
-/// Output channels that are transformed at a time.
-const CHANNELS: usize = 8;
+/// Output channels that are transformed at a time: at least a cache line of each point.
+const CHANNELS: usize = 16;
 
 /// A tap, or a point, of some output channels.
 type Values = [f64; CHANNELS];
