@@ -46,10 +46,12 @@ macro_rules! element {
         impl Element for $element {
             const TYPE: ElementType = ElementType::$type;
 
+            #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value as $element
             }
 
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 self.into()
             }

@@ -241,6 +241,14 @@ impl<T: Copy> View<'_, T> {
         let inside = at.iter().zip(&self.geometry.dims).all(|(index, dim)| index < dim);
         inside.then(|| self.data[self.geometry.index(at)])
     }
+
+    /// Reads neighbours along the first axis, output channels of a kernel, from `at` on. All of them are elements.
+    pub(crate) fn read_first_axis(&self, at: [usize; 4], to: &mut [T]) {
+        let (first, stride) = (self.geometry.index(at), self.geometry.strides[0]);
+        for (i, value) in to.iter_mut().enumerate() {
+            *value = self.data[first.wrapping_add_signed((i as isize).wrapping_mul(stride))];
+        }
+    }
 }
 
 impl<'a, T> ViewMut<'a, T> {

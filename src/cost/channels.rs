@@ -20,14 +20,19 @@ pub(crate) struct ChannelsShape {
 const EFFICIENCY: f64 = 0.9;
 /// Cycles to copy a value with channels innermost, and with channels outermost.
 const COPY: f64 = 0.15;
-const TRANSPOSE: f64 = 0.5;
+const TRANSPOSE: f64 = 0.9;
 /// The same with channels outermost, where they are too few to be transposed in registers.
 const GATHER: f64 = 1.2;
+/// The same of planes of which every other column or fewer are read.
+const STRIDED: f64 = 4.0;
 /// Cycles to write a transposed value to planes that do not stay in the second-level cache.
-const SPREAD: f64 = 1.2;
+const SPREAD: f64 = 2.0;
 /// Cycles of a task, and of a tile's beginning and end.
 const TASK: f64 = 300.0;
 const TILE: f64 = 20.0;
+/// Share of the shorter of computing and waiting for a kernel from beyond the second-level cache that the longer does not
+/// hide.
+const EXPOSED: f64 = 0.6;
 /// Cycles of a multiply-add until its sum can be added to.
 const LATENCY: f64 = 4.0;
 
@@ -37,7 +42,6 @@ pub(crate) fn channels_seconds(problem: &Problem, machine: &Machine, shape: &Cha
     let [rectangles, parts] = shape.tasks.map(|count| count as f64);
     let (depth, vectors) = (problem.products() as f64, shape.vectors as f64);
     let pixels = problem.output_plane() as f64;
-    let is_planar = |layout| layout == Layout::Nchw;
 
     // Few pixels in a tile wait for each other's sums, or for the weights.
     let in_tile = (shape.pixels as f64).min(7.0);
@@ -46,30 +50,40 @@ pub(crate) fn channels_seconds(problem: &Problem, machine: &Machine, shape: &Cha
     let waiting = (LATENCY / (vectors.min(4.0) * in_tile)).max(1.0 / lanes_per_cycle);
     let tiles = pixels / in_tile.max(1.0) * (vectors / 4.0).ceil() * TILE;
     let weights = depth * vectors * problem.isa.lanes(problem.element) as f64 * problem.element.size() as f64;
-    let per_cycle = if weights <= machine.l2 as f64 / 2.0 { 40.0 } else { 8.0 };
-    let streaming = rectangles * weights / per_cycle;
-    let compute = (steps * waiting + tiles).max(streaming);
+    let near = if weights <= machine.l2 as f64 / 2.0 { 1.0 } else { 0.0 };
+    let streaming = rectangles * Constants::kernel_cycles(machine, weights, near);
+    let compute = steps * waiting + tiles;
+    let exposed = (1.0 - near) * EXPOSED;
+    let compute = compute.max(streaming) + exposed * compute.min(streaming);
 
-    let planar_input = is_planar(problem.conv.input_layout) && problem.group_in > 1;
+    let transposed = transposing(problem, machine, shape);
+    let total = (compute + transposed + TASK * rectangles * parts) * groups;
+    total.max(Constants::memory(problem)) / Constants::CLOCK
+}
+
+/// Cycles to copy and transpose the inputs of a group of channels, and to transpose its outputs.
+fn transposing(problem: &Problem, machine: &Machine, shape: &ChannelsShape) -> f64 {
+    let [rectangles, parts] = shape.tasks.map(|count| count as f64);
+    let planar_input = problem.conv.input_layout == Layout::Nchw && problem.group_in > 1;
     let copied = match shape.copied {
-        0 if planar_input => shape.pixels as f64 * depth,
+        0 if planar_input => shape.pixels as f64 * problem.products() as f64,
         count => count as f64,
     };
     let is_few = 4 * problem.group_in <= problem.isa.lanes(problem.element);
+    let skips = problem.columns.stride > 1 && problem.columns.taps == 1;
     let value = match planar_input {
+        true if skips => STRIDED,
         true if is_few => GATHER,
         true => TRANSPOSE,
         false => COPY,
     };
-    let copy = copied * rectangles * parts * value;
-    let planar_output = is_planar(problem.conv.output_layout) && problem.group_out > 1;
-    let outputs = pixels * problem.group_out as f64;
+    let planar_output = problem.conv.output_layout == Layout::Nchw && problem.group_out > 1;
+    let outputs = problem.output_plane() as f64 * problem.group_out as f64;
     let is_far = outputs * problem.element.size() as f64 > machine.l2 as f64;
     let written = match planar_output {
         true if is_far => outputs * SPREAD,
         true => outputs * TRANSPOSE,
         false => 0.0,
     };
-    let total = (compute + copy + written + TASK * rectangles * parts) * groups;
-    total.max(Constants::memory(problem)) / Constants::CLOCK
+    copied * rectangles * parts * value + written
 }

@@ -5,6 +5,7 @@
 //! --strategy all`. Other machines differ by a common factor first, which changes no choice between strategies (only
 //! from what size on threads are used). `docs/choosing.md` explains the model.
 
+use super::Machine;
 use crate::conv::Layout;
 use crate::problem::Problem;
 
@@ -29,7 +30,13 @@ impl Constants {
     pub(super) const MEMORY_BYTES: f64 = 5.0;
 
     /// Share of the multiply-add limit that large tiles of `gemm` reach.
-    const GEMM: f64 = 0.85;
+    const GEMM: f64 = 0.98;
+
+    /// Bytes in a cycle of a packed kernel that is read from the second-level cache, and from beyond; of one that takes more
+    /// than four times as much as that cache fewer, at worst the least.
+    const KERNEL_NEAR: f64 = 40.0;
+    const KERNEL_FAR: f64 = 11.0;
+    const KERNEL_LEAST: f64 = 3.0;
 
     /// Vector multiply-adds in a cycle at best.
     pub(super) fn vector_rate(problem: &Problem) -> f64 {
@@ -39,6 +46,14 @@ impl Constants {
     /// Multiply-adds in a cycle at best.
     fn peak(problem: &Problem) -> f64 {
         problem.isa.lanes(problem.element) as f64 * Self::vector_rate(problem)
+    }
+
+    /// Cycles to read a packed kernel of so many bytes, of which a share stays in the second-level cache from one time to
+    /// the next.
+    pub(super) fn kernel_cycles(machine: &Machine, bytes: f64, near: f64) -> f64 {
+        let large = (4.0 * machine.l2 as f64 / bytes.max(1.0)).min(1.0);
+        let far = (Self::KERNEL_FAR * large.powf(0.4)).max(Self::KERNEL_LEAST);
+        bytes * (near / Self::KERNEL_NEAR + (1.0 - near) / far)
     }
 
     /// Cycles to move input and output once: no strategy is faster.

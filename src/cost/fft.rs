@@ -84,9 +84,9 @@ impl Constants {
         let bytes = area * (2 * problem.element.size()) as f64;
         let kernel = bytes * inputs * outputs;
         let spectra = 2.0 * bytes * pairs * (inputs + outputs);
-        // Kernels are read only, in order.
-        let kernels = if kernel > machine.l2 as f64 { tasks * kernel / 2.0 } else { 0.0 };
-        let traffic = (kernels + spectra) / Self::MEMORY_BYTES;
-        (transforms + staged + products.max(traffic) + tasks * Self::TASK) / Self::CLOCK
+        let near = if kernel > machine.l2 as f64 { 0.0 } else { 1.0 };
+        let kernels = tasks * Self::kernel_cycles(machine, kernel, near);
+        let traffic = kernels + spectra / Self::MEMORY_BYTES;
+        (transforms + staged + products + traffic + tasks * Self::TASK) / Self::CLOCK
     }
 }

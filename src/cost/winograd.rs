@@ -27,24 +27,23 @@ pub(crate) struct WinogradShape {
 }
 
 /// Share of the multiply-add limit that the products reach.
-const EFFICIENCY: f64 = 0.82;
+const EFFICIENCY: f64 = 0.9;
 /// Cycles of the transforms for each point of a vector of channels.
-const INPUT: f64 = 4.5;
-const OUTPUT: f64 = 4.0;
+const INPUT: f64 = 5.0;
+const OUTPUT: f64 = 4.2;
 /// Cycles to transpose a value.
-const TRANSPOSE: f64 = 0.6;
+const TRANSPOSE: f64 = 0.85;
 /// The same to planes that do not stay in the second-level cache.
 const SPREAD: f64 = 2.0;
 /// Cycles to add a value to what a plane holds, for a family after the first.
-const ADD: f64 = 1.5;
+const ADD: f64 = 2.0;
 /// Cycles to read a value of a plane by itself.
 const GATHER: f64 = 5.0;
 /// Cycles of a call of a tile in a product, and of one in a transform.
 const TILE: f64 = 25.0;
-const TRANSFORM: f64 = 90.0;
-/// Share of the shorter of computing and waiting for the kernel that the longer does not hide, where the kernel comes
-/// from the second-level cache, and from beyond.
-const EXPOSED: [f64; 2] = [0.3, 0.6];
+const TRANSFORM: f64 = 115.0;
+/// Bytes of transformed values that are written and read again in a cycle, where they do not stay in cache.
+const SPILLED: f64 = 11.5;
 const TASK: f64 = 500.0;
 
 /// Predicted seconds.
@@ -63,31 +62,40 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
     let calls = blocks * (tasks * TILE + tiles / 6.0 * TILE);
     let size = problem.element.size() as f64;
     let kernel = points * problem.group_in as f64 * outputs * lanes * size;
-    let is_near = kernel <= machine.l2 as f64 / 2.0;
-    let (per_cycle, exposed) = if is_near { (40.0, EXPOSED[0]) } else { (8.0, EXPOSED[1]) };
-    let streaming = tasks * kernel / per_cycle;
-    // Transformed values that do not stay in cache are written and read again.
+    // What stays in cache until the next call: all, if it fits beside the transformed values.
+    let l2 = machine.l2 as f64;
+    let near = 1.0 - ((kernel + shape.task_bytes as f64 - l2 / 2.0) / l2).clamp(0.0, 1.0);
+    let streaming = tasks * Constants::kernel_cycles(machine, kernel, near);
     let spilled =
-        if shape.task_bytes > machine.l2 { 2.0 * tasks * shape.task_bytes as f64 / 12.0 } else { 0.0 };
+        if shape.task_bytes > machine.l2 { 2.0 * tasks * shape.task_bytes as f64 / SPILLED } else { 0.0 };
 
     let calls_of_tile = (shape.pieces as f64 + families) * parts * TRANSFORM;
     let transforms = tiles * (points * inputs * INPUT * parts + sums * outputs * OUTPUT + calls_of_tile);
+    let total = products + calls + streaming + spilled + transforms + transposing(problem, machine, shape);
+    (total + TASK * tasks * parts) / Constants::CLOCK
+}
+
+/// Cycles to transpose inputs and outputs where channels are not innermost.
+fn transposing(problem: &Problem, machine: &Machine, shape: &WinogradShape) -> f64 {
+    let lanes = problem.isa.lanes(problem.element) as f64;
+    let whole = |channels: usize| (channels as f64 / lanes).ceil() * lanes;
+    let [inputs, outputs] = [whole(problem.group_in), whole(problem.group_out)];
     let strides = problem.rows.stride as f64 * problem.columns.stride as f64;
-    let pixels = problem.output_plane() as f64 * groups * lanes;
+    let pixels = problem.output_plane() as f64 * shape.items as f64;
+    let patches = shape.tiles as f64 * shape.items as f64 * shape.products as f64;
+    let parts = shape.parts as f64;
     let from_planes = match problem.conv.input_layout {
         Layout::Nchw if shape.is_dense => pixels * strides * inputs * 1.3 * TRANSPOSE * parts,
-        Layout::Nchw => tiles * points * problem.group_in as f64 * GATHER * parts,
+        Layout::Nchw => patches * problem.group_in as f64 * GATHER * parts,
         Layout::Nhwc => 0.0,
     };
+    let written = pixels * outputs;
     let to_planes = match problem.conv.output_layout {
         Layout::Nchw => {
-            let is_far = pixels * outputs * size > machine.l2 as f64;
-            pixels * outputs * (if is_far { SPREAD } else { TRANSPOSE } + (families - 1.0) * ADD)
+            let is_far = written * problem.element.size() as f64 > machine.l2 as f64;
+            written * (if is_far { SPREAD } else { TRANSPOSE } + (shape.families as f64 - 1.0) * ADD)
         }
         Layout::Nhwc => 0.0,
     };
-    let transposed = from_planes + to_planes;
-    let total = (products + calls).max(streaming) + exposed * (products + calls).min(streaming);
-    let total = total + spilled + transforms + transposed + TASK * tasks * parts;
-    total / Constants::CLOCK
+    from_planes + to_planes
 }

@@ -3,8 +3,12 @@
 use core::ops::Range;
 
 use super::panels::row_panels;
-use crate::microkernel::channel_tile::max_vectors;
+use crate::microkernel::channel_tile::{WIDEST, max_vectors};
 use crate::problem::Problem;
+
+/// Most products of an output of which the widest tiles are taken, where they hold whole pixels: so few that the weights stay
+/// in the first-level cache, and that writing takes as long as computing. Outputs are written fastest in their order.
+const FEW_PRODUCTS: usize = 64;
 
 /// How the output channels of a group are cut into panels of nearly as many vectors each: 3 + 3 vectors beat 4 + 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,16 +28,25 @@ pub(crate) struct ChannelPanel {
 
 impl ChannelPanels {
     pub(crate) fn new(problem: &Problem) -> Self {
+        let (registers, lanes) = (problem.isa.registers(), problem.isa.lanes(problem.element));
+        let is_wide = registers >= 32
+            && problem.group_out.div_ceil(lanes) == WIDEST
+            && problem.products() <= FEW_PRODUCTS;
         ChannelPanels {
             channels: problem.group_out,
-            lanes: problem.isa.lanes(problem.element),
-            most_vectors: max_vectors(problem.isa.registers()),
+            lanes,
+            most_vectors: if is_wide { WIDEST } else { max_vectors(registers) },
         }
     }
 
     /// Lanes and vectors, which the layout depends on.
     pub(crate) fn tiles(&self) -> [usize; 2] {
         [self.lanes, self.most_vectors]
+    }
+
+    /// Most channels of a panel, with those that fill the last vector.
+    pub(crate) fn most_channels(&self) -> usize {
+        self.most_vectors * self.lanes
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -60,27 +73,23 @@ impl ChannelPanels {
         panel.first * depth + k * panel.vectors * self.lanes
     }
 
-    /// Lays out `value(channel, k)` for `k < depth`; fills `width() * depth` values, with zeros for idle lanes.
+    /// Lays out a kernel: `read` gets a step `k < depth`, a channel, and room for the values of that step of the channel and
+    /// those that follow it. Fills `width() * depth` values, with zeros for idle lanes.
     pub(crate) fn pack<T: Copy + Default>(
         self,
         packed: &mut [T],
         depth: usize,
-        value: impl Fn(usize, usize) -> T,
+        read: impl Fn(usize, usize, &mut [T]),
     ) {
-        for (to, place) in packed.iter_mut().zip(self.places(depth)) {
-            *to = place.map_or(T::default(), |[channel, k]| value(channel, k));
-        }
-    }
-
-    /// Channel and step of each value of a packed kernel, in its order; `None` for idle lanes.
-    pub(crate) fn places(self, depth: usize) -> impl Iterator<Item = Option<[usize; 2]>> {
-        self.panels(0..self.count()).flat_map(move |panel| {
+        for panel in self.panels(0..self.count()) {
             let width = panel.vectors * self.lanes;
-            (0..depth * width).map(move |index| {
-                let (channel, k) = (panel.first + index % width, index / width);
-                (channel < self.channels).then_some([channel, k])
-            })
-        })
+            let packed = &mut packed[self.start(&panel, depth, 0)..][..depth * width];
+            for (k, step) in packed.chunks_exact_mut(width).enumerate() {
+                let (channels, idle) = step.split_at_mut(panel.channels);
+                read(k, panel.first, channels);
+                idle.fill(T::default());
+            }
+        }
     }
 }
 
@@ -107,7 +116,9 @@ mod tests {
     fn packing_follows_panels_then_depth() {
         let panels = ChannelPanels { channels: 5, lanes: 2, most_vectors: 2 };
         let mut packed = [99; 6 * 2];
-        panels.pack(&mut packed, 2, |channel, k| 10 * channel + k + 1);
+        panels.pack(&mut packed, 2, |k, first, channels| {
+            (first..).zip(channels).for_each(|(channel, value)| *value = 10 * channel + k + 1);
+        });
         assert_eq!(packed, [1, 11, 21, 31, 2, 12, 22, 32, 41, 0, 42, 0]);
         let last = panels.panels(1..2).next().unwrap();
         assert_eq!(panels.start(&last, 2, 1), 10);

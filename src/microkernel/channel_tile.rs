@@ -1,4 +1,5 @@
-//! The tile with lanes along output channels: up to four vectors of channels by 6 to 10 output pixels in registers.
+//! The tile with lanes along output channels: up to four vectors of channels by 6 to 10 output pixels in registers, or six
+//! vectors by 4 pixels.
 //!
 //! ```text
 //! for each value k of the window:
@@ -22,10 +23,13 @@ use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 use crate::workspace::AnyBits;
 
-/// Most vectors of channels in a tile.
+/// Most vectors of channels in a tile that serves windows of any length well.
 pub(crate) const fn max_vectors(registers: usize) -> usize {
     if registers >= 32 { 4 } else { 2 }
 }
+
+/// Vectors of channels in the widest tile, of few pixels; it reads the weights more often.
+pub(crate) const WIDEST: usize = 6;
 
 /// Most pixels in a tile of so many vectors: sums, weights and one broadcast fill the vector registers, and each pixel
 /// takes an address register.
@@ -34,6 +38,7 @@ pub(crate) const fn max_pixels(vectors: usize, registers: usize) -> usize {
         1 | 2 if registers >= 32 => 10,
         3 => 9,
         4 => 6,
+        WIDEST => 4,
         1 => 8,
         _ => 6,
     }
@@ -41,7 +46,8 @@ pub(crate) const fn max_pixels(vectors: usize, registers: usize) -> usize {
 
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     let tile = |vectors| vectors * max_pixels(vectors, registers);
-    let sizes = 1..=max_vectors(registers);
+    let widest = (registers >= 32).then_some(WIDEST);
+    let sizes = (1..=max_vectors(registers)).chain(widest);
     sizes.map(|vectors| HotLoop { microkernel: "ChannelTiles", multiply_adds: tile(vectors) }).collect()
 }
 
@@ -64,8 +70,8 @@ unsafe impl AnyBits for Run {}
 /// * `windows[p] + run.offset + i` is readable for all pixels `p`, `i < run.len` of every run;
 /// * `weights` has `vectors * lanes` readable values for each value of the window;
 /// * `output + outputs[p] + c` is readable and writable for all pixels `p`, `c < channels`;
-/// * `windows` and `outputs` are of equal length, `1 <= vectors <= max_vectors(registers)`, and
-///   `(vectors - 1) * lanes < channels <= vectors * lanes`; the bias, if any, has `channels` readable values.
+/// * `windows` and `outputs` are of equal length, `1 <= vectors <= max_vectors(registers)`, or [`WIDEST`]
+///   with 32 registers, and `(vectors - 1) * lanes < channels <= vectors * lanes`; the bias, if any, has `channels` readable values.
 pub(crate) struct ChannelTiles<'a, T> {
     /// Where the window of each pixel starts.
     pub(crate) windows: &'a [*const T],
@@ -88,6 +94,7 @@ impl<T: Element> Microkernel<T> for ChannelTiles<'_, T> {
         // SAFETY: the maker of `self` vouches for every pixel.
         unsafe {
             match self.vectors {
+                WIDEST if I::REGISTERS >= 32 => self.all_pixels::<I, WIDEST>(isa),
                 4 if max_vectors(I::REGISTERS) >= 4 => self.all_pixels::<I, 4>(isa),
                 3 if max_vectors(I::REGISTERS) >= 3 => self.all_pixels::<I, 3>(isa),
                 2 => self.all_pixels::<I, 2>(isa),

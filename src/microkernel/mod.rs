@@ -14,6 +14,7 @@ pub(crate) mod row_pass;
 pub(crate) mod sliding_tile;
 pub(crate) mod spectrum;
 pub(crate) mod transpose;
+pub(crate) mod winograd_kernel;
 pub(crate) mod winograd_transform;
 
 pub(crate) use finish::Finish;

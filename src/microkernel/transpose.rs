@@ -67,15 +67,19 @@ impl<T: Element> Transpose<T> {
         let pitch = I::LANES as isize;
         // SAFETY: squares have room for LANES x LANES values; parts of vectors inside the rectangle.
         unsafe {
-            for r in 0..I::LANES {
-                let row = if r < rows {
-                    isa.load_part(from.offset(r as isize * self.from_step), columns)
-                } else {
-                    isa.splat(T::default())
-                };
-                isa.store(before.offset(r as isize * pitch), row);
+            if rows == I::LANES && columns == I::LANES {
+                isa.transpose(from, self.from_step, after, pitch);
+            } else {
+                for r in 0..I::LANES {
+                    let row = if r < rows {
+                        isa.load_part(from.offset(r as isize * self.from_step), columns)
+                    } else {
+                        isa.splat(T::default())
+                    };
+                    isa.store(before.offset(r as isize * pitch), row);
+                }
+                isa.transpose(before, pitch, after, pitch);
             }
-            isa.transpose(before, pitch, after, pitch);
             for c in 0..columns {
                 let mut column = isa.load(after.offset(c as isize * pitch));
                 let to = to.offset(c as isize * self.to_step);

@@ -149,48 +149,36 @@ fn input_line<T: Element, I: Lanes<T>, const OUTPUTS: usize, const TAPS: usize>(
     isa: I,
     d: Line<I::Vector>,
 ) -> Line<I::Vector> {
-    let times = |factor: f64, vector, plus| isa.mul_add(isa.splat(T::from_f64(factor)), vector, plus);
     let zero = isa.splat(T::default());
+    match (OUTPUTS, TAPS) {
+        (4, 2 | 3) => input_line_of_pairs::<T, I, TAPS>(isa, d),
+        (2, 3) => {
+            [isa.sub(d[2], d[0]), isa.add(d[1], d[2]), isa.sub(d[2], d[1]), isa.sub(d[3], d[1]), zero, zero]
+        }
+        (2, 2) => [isa.add(d[0], d[1]), isa.sub(d[1], d[0]), isa.sub(d[2], d[0]), zero, zero, zero],
+        _ => d,
+    }
+}
+
+/// The same for four outputs: two pairs of points of opposite sign, and others that leave every second input out.
+#[inline(always)]
+fn input_line_of_pairs<T: Element, I: Lanes<T>, const TAPS: usize>(
+    isa: I,
+    d: Line<I::Vector>,
+) -> Line<I::Vector> {
+    let times = |factor: f64, vector, plus| isa.mul_add(isa.splat(T::from_f64(factor)), vector, plus);
     let [near, far] = near_and_far(TAPS);
     // The sum of inputs two apart in which the points of opposite sign `other` do not show.
     let part = |other: f64, first: usize| times(-other * other, d[first], d[first + 2]);
+    // Both points of a pair, from parts of its even and odd powers; three taps have zero among their points, a factor x.
+    let pair = |point: f64, other: f64| {
+        let (low, high) = (part(other, TAPS - 2), part(other, TAPS - 1));
+        [times(point, low, high), times(-point, low, high)]
+    };
+    let ([a, b], [c, e]) = (pair(near, far), pair(far, near));
     let (product, sum) = (near * near * far * far, near * near + far * far);
-    match (OUTPUTS, TAPS) {
-        (4, 3) => {
-            let (near_odd, near_even) = (part(far, 1), part(far, 2));
-            let (far_odd, far_even) = (part(near, 1), part(near, 2));
-            [
-                times(product, d[0], times(-sum, d[2], d[4])),
-                times(near, near_odd, near_even),
-                times(-near, near_odd, near_even),
-                times(far, far_odd, far_even),
-                times(-far, far_odd, far_even),
-                times(product, d[1], times(-sum, d[3], d[5])),
-            ]
-        }
-        (4, 2) => {
-            let (near_even, near_odd) = (part(far, 0), part(far, 1));
-            let (far_even, far_odd) = (part(near, 0), part(near, 1));
-            [
-                times(near, near_even, near_odd),
-                times(-near, near_even, near_odd),
-                times(far, far_even, far_odd),
-                times(-far, far_even, far_odd),
-                times(product, d[0], times(-sum, d[2], d[4])),
-                zero,
-            ]
-        }
-        (2, 3) => [
-            times(-1.0, d[0], d[2]),
-            isa.add(d[1], d[2]),
-            times(-1.0, d[1], d[2]),
-            times(-1.0, d[1], d[3]),
-            zero,
-            zero,
-        ],
-        (2, 2) => [isa.add(d[0], d[1]), times(-1.0, d[0], d[1]), times(-1.0, d[0], d[2]), zero, zero, zero],
-        _ => d,
-    }
+    let rest = |first: usize| times(product, d[first], times(-sum, d[first + 2], d[first + 4]));
+    if TAPS == 3 { [rest(0), a, b, c, e, rest(1)] } else { [a, b, c, e, rest(0), isa.splat(T::default())] }
 }
 
 /// `A^T m`, of which the first `OUTPUTS` values count.
@@ -329,7 +317,8 @@ impl<T: Element> OutputTransform<T> {
         unsafe {
             let to = self.to.offset(offset).add(c);
             let old = if self.finish.accumulates() { isa.load_part(to, count) } else { sum };
-            isa.store_part(to, self.finish.vector(isa, sum, old), count);
+            let result = self.finish.vector(isa, sum, old);
+            isa.store_part(to, result, count);
         }
     }
 }

@@ -15,6 +15,7 @@ mod cut;
 mod grid;
 mod inputs;
 mod outputs;
+mod packing;
 
 use cut::{Buffers, Cut};
 use grid::Span;
@@ -31,7 +32,7 @@ use crate::microkernel::{Finish, Vouched};
 use crate::problem::Problem;
 use crate::view::View;
 use crate::window::Extensions;
-use crate::winograd::{Family, transform_kernel};
+use crate::winograd::Family;
 use crate::workspace::take;
 
 pub(crate) struct Winograd;
@@ -108,16 +109,16 @@ impl<T: Element> Prepared<T> for WinogradPlan<T> {
             flipped: problem.conv.operation == Operation::Convolution,
             tiles: [lanes, vectors, rows, columns],
             len: self.group_len * problem.groups(),
-            scratch: 0,
+            scratch: packing::scratch(problem),
         }
     }
 
-    fn pack(&self, kernel: View<'_, T>, packed: &mut [T], _scratch: &mut [T]) {
+    fn pack(&self, kernel: View<'_, T>, packed: &mut [T], scratch: &mut [T]) {
         let kernel = self.problem.oriented(kernel);
         for (group, mut packed) in packed.chunks_exact_mut(self.group_len).enumerate() {
             for family in Family::all(&self.cut.pieces) {
                 let (front, rest) = packed.split_at_mut(self.family_len(&family));
-                self.pack_family(&kernel, group, &family, front);
+                self.pack_family(&kernel, group, &family, front, scratch);
                 packed = rest;
             }
         }
@@ -192,28 +193,6 @@ impl<T: Element> WinogradPlan<T> {
     /// Values in the packed kernel of a family.
     fn family_len(&self, family: &Family<'_>) -> usize {
         family.points() * family.count() * self.panels.width() * self.problem.group_in
-    }
-
-    /// Point by point the kernel of a family, as [`ChannelPanels`] lays it out: the steps are pieces and input channels.
-    fn pack_family(&self, kernel: &View<'_, T>, group: usize, family: &Family<'_>, packed: &mut [T]) {
-        let problem = &self.problem;
-        let steps = self.cut.pieces.map(|pieces| pieces.step);
-        let per_point = packed.len() / family.points();
-        for (index, place) in self.panels.places(problem.group_in * family.count()).enumerate() {
-            let tap = |row, column| {
-                let tap = place.and_then(|[channel, k]| {
-                    let (piece, input) = (k / problem.group_in, k % problem.group_in);
-                    let [first_row, first_column] = family.taps().nth(piece)?;
-                    let [row, column] = [first_row + row * steps[0], first_column + column * steps[1]];
-                    kernel.get([group * problem.group_out + channel, input, row, column])
-                });
-                tap.map_or(0.0, T::to_f64)
-            };
-            let transformed = transform_kernel(family.kinds(), tap);
-            for (point, value) in transformed.into_iter().take(family.points()).enumerate() {
-                packed[point * per_point + index] = T::from_f64(value);
-            }
-        }
     }
 
     fn task(&self, task: usize) -> Task {

@@ -26,6 +26,9 @@ pub(crate) const MAX_TILE: usize = 6;
 /// Most taps of a kind.
 pub(crate) const MAX_TAPS: usize = 3;
 
+/// The matrix G of a kind.
+pub(crate) type KernelMatrix = [[f64; MAX_TAPS]; MAX_TILE];
+
 /// How one axis is computed: F(outputs, taps), of 1, 2 or 4 outputs and up to three taps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Minimal {
@@ -53,7 +56,7 @@ impl Minimal {
     }
 
     /// The matrix G, of which the first `tile()` rows and `taps` columns count.
-    pub(crate) fn kernel_matrix(self) -> [[f64; MAX_TAPS]; MAX_TILE] {
+    pub(crate) fn kernel_matrix(self) -> KernelMatrix {
         let mut matrix = [[0.0; MAX_TAPS]; MAX_TILE];
         if self.taps == 1 {
             return matrix.map(|_| [1.0, 0.0, 0.0]);
@@ -67,24 +70,4 @@ impl Minimal {
         matrix[count][self.taps - 1] = 1.0;
         matrix
     }
-}
-
-/// The taps of one pair of channels transformed along both axes, `G_rows kernel G_columns^T`, row by row.
-pub(crate) fn transform_kernel(
-    kinds: [Minimal; 2],
-    kernel: impl Fn(usize, usize) -> f64,
-) -> [f64; MAX_TILE * MAX_TILE] {
-    let [rows, columns] = kinds.map(Minimal::kernel_matrix);
-    let mut transformed = [0.0; MAX_TILE * MAX_TILE];
-    for (r, gains) in (0..kinds[0].taps).map(|r| (r, rows.map(|row| row[r]))) {
-        let line: [f64; MAX_TAPS] =
-            core::array::from_fn(|c| if c < kinds[1].taps { kernel(r, c) } else { 0.0 });
-        for j in 0..kinds[1].tile() {
-            let value: f64 = columns[j].iter().zip(&line).map(|(g, tap)| g * tap).sum();
-            for i in 0..kinds[0].tile() {
-                transformed[i * kinds[1].tile() + j] += gains[i] * value;
-            }
-        }
-    }
-    transformed
 }

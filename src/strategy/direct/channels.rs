@@ -97,9 +97,9 @@ impl<T: Element> Prepared<T> for ChannelsPlan<T> {
         let kernel = problem.oriented(kernel);
         let depth = problem.products();
         for (group, packed) in packed.chunks_exact_mut(self.panels.width() * depth).enumerate() {
-            self.panels.pack(packed, depth, |channel, k| {
+            self.panels.pack(packed, depth, |k, channel, values| {
                 let [input, row, column] = DepthOrder::ChannelLast.decode(problem, k);
-                kernel.get([group * problem.group_out + channel, input, row, column]).unwrap_or_default()
+                kernel.read_first_axis([group * problem.group_out + channel, input, row, column], values);
             });
         }
     }

@@ -4,7 +4,7 @@ use super::canvas::{buffer_values, copied_values, is_unpadded, most_runs};
 use super::frame::may_be_framed;
 use crate::cost::Machine;
 use crate::gemm::ChannelPanels;
-use crate::microkernel::channel_tile::{Run, max_vectors};
+use crate::microkernel::channel_tile::Run;
 use crate::problem::Problem;
 use crate::workspace::Booking;
 
@@ -51,7 +51,7 @@ impl Cut {
         let places = places.saturating_mul(problem.batch().max(1)).saturating_mul(problem.groups());
         let all_panels = ChannelPanels::new(problem).count();
         let panels = evenly(all_panels, all_panels / TASKS.div_ceil(places).min(all_panels));
-        let step = max_vectors(problem.isa.registers()) * problem.isa.lanes(problem.element) * size;
+        let step = ChannelPanels::new(problem).most_channels() * size;
         // A block of a panel stays in the second-level cache; blocks of that depth cost nothing.
         let depth = evenly(problem.products(), (machine.l2 / 8 / step).max(32));
         Some(Cut { rows, columns, panels, depth })
@@ -75,8 +75,8 @@ impl Cut {
 
     /// Values of a pixel in the results: a whole panel.
     pub(super) fn pitch(&self, problem: &Problem) -> usize {
-        let most = max_vectors(problem.isa.registers()) * problem.isa.lanes(problem.element);
-        most.min(ChannelPanels::new(problem).width())
+        let panels = ChannelPanels::new(problem);
+        panels.most_channels().min(panels.width())
     }
 
     /// Tasks along rows, columns and panels.

@@ -4,7 +4,6 @@ use super::grid::{Grid, evenly, reduced};
 use crate::conv::Layout;
 use crate::cost::{Machine, WinogradShape, winograd_seconds};
 use crate::gemm::ChannelPanels;
-use crate::microkernel::channel_tile::max_vectors;
 use crate::problem::{Axis, Problem};
 use crate::winograd::{Family, MAX_TILE, Pieces};
 use crate::workspace::Booking;
@@ -92,7 +91,7 @@ impl Cut {
         // Parts of the channels transform the same inputs anew: worth it for many channels and few groups of tiles.
         let groups = groups.saturating_mul(batch).saturating_mul(problem.groups()).max(1);
         let parts = (1 + panels.width() / 128).min(4usize.div_ceil(groups)).min(panels.count());
-        let step = max_vectors(problem.isa.registers()) * problem.isa.lanes(problem.element) * size;
+        let step = panels.most_channels() * size;
         let depth = (machine.l1 * 2 / 3 / step).max(32);
         let panels_of_task = panels.count().div_ceil(parts);
         let shape = WinogradShape {
@@ -173,8 +172,8 @@ impl Cut {
 
     /// Values from a tile to the next among products.
     pub(super) fn product_pitch(&self, problem: &Problem) -> usize {
-        let most = max_vectors(problem.isa.registers()) * problem.isa.lanes(problem.element);
-        ChannelPanels::new(problem).width().min(self.panels.saturating_mul(most))
+        let panels = ChannelPanels::new(problem);
+        panels.width().min(self.panels.saturating_mul(panels.most_channels()))
     }
 
     /// Values from a point to the next: an odd number of cache lines, so that points do not compete for the same
