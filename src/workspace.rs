@@ -53,6 +53,7 @@ impl Workspace {
     }
 
     /// The memory itself, for `execute_in`.
+    #[inline]
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         &mut self.memory
     }
@@ -119,6 +120,7 @@ pub(crate) fn bytes_of<T: AnyBits>(values: &mut [T]) -> &mut [u8] {
 }
 
 /// Drops bytes from the front until the memory starts at a cache line.
+#[inline]
 pub(crate) fn aligned(memory: &mut [u8]) -> &mut [u8] {
     let skip = memory.as_ptr().addr().next_multiple_of(ALIGNMENT) - memory.as_ptr().addr();
     let skip = skip.min(memory.len());

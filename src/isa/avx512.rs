@@ -120,12 +120,47 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn deinterleave(self, low: $vector, high: $vector) -> [$vector; 2] {
+                // SAFETY: the token proves AVX-512; the tables have as many numbers.
+                unsafe {
+                    let [even, odd] = [$pattern(EVEN.as_ptr()), $pattern(ODD.as_ptr())];
+                    [$permute_two(low, even, high), $permute_two(low, odd, high)]
+                }
+            }
+
+            #[inline(always)]
+            fn interleave(self, even: $vector, odd: $vector) -> [$vector; 2] {
+                const LOW: [u32; $lanes] = alternating(0);
+                const HIGH: [u32; $lanes] = alternating($lanes / 2);
+                // SAFETY: the token proves AVX-512; the tables have as many numbers.
+                unsafe {
+                    let [low, high] = [$pattern(LOW.as_ptr()), $pattern(HIGH.as_ptr())];
+                    [$permute_two(even, low, odd), $permute_two(even, high, odd)]
+                }
+            }
+
+            #[inline(always)]
             unsafe fn transpose(self, from: *const $element, from_step: isize, to: *mut $element, to_step: isize) {
                 // SAFETY: the caller vouches for the squares, the token proves the instructions.
                 unsafe { $transpose(from, from_step, to, to_step) }
             }
         }
     };
+}
+
+/// The even and the odd places of two vectors.
+const EVEN: [u32; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30];
+const ODD: [u32; 16] = [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31];
+
+/// Places of two vectors, by turns of the one and the other, from `first` on.
+const fn alternating<const LANES: usize>(first: usize) -> [u32; LANES] {
+    let mut places = [0; LANES];
+    let mut at = 0;
+    while at < LANES {
+        places[at] = (first + at / 2 + at % 2 * LANES) as u32;
+        at += 1;
+    }
+    places
 }
 
 /// A mask of the first `count` of `LANES` lanes.

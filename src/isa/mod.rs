@@ -114,6 +114,24 @@ pub trait Lanes<T>: Isa {
             self.load(start.add(by))
         }
     }
+    /// The elements of even and of odd places of two vectors, one behind the other.
+    #[inline(always)]
+    fn deinterleave(self, low: Self::Vector, high: Self::Vector) -> [Self::Vector; 2]
+    where
+        T: Copy,
+    {
+        let place = |at: usize| at % 2 * Self::LANES + at / 2;
+        rearrange(self, [low, high], place)
+    }
+    /// Two vectors, one behind the other, whose even places are `even` and whose odd places are `odd`.
+    #[inline(always)]
+    fn interleave(self, even: Self::Vector, odd: Self::Vector) -> [Self::Vector; 2]
+    where
+        T: Copy,
+    {
+        let place = |at: usize| 2 * (at % Self::LANES) + at / Self::LANES;
+        rearrange(self, [even, odd], place)
+    }
     /// Transposes a square of `LANES` x `LANES`: `to[c * to_step + r] = from[r * from_step + c]`.
     ///
     /// # Safety
@@ -131,6 +149,29 @@ pub trait Lanes<T>: Isa {
                 };
             }
         }
+    }
+}
+
+/// Two vectors whose element `at`, counted through both, has moved to `place(at)`. By way of memory: for instruction sets
+/// with nothing better.
+#[inline(always)]
+fn rearrange<T: Copy, I: Lanes<T>>(
+    isa: I,
+    vectors: [I::Vector; 2],
+    place: impl Fn(usize) -> usize,
+) -> [I::Vector; 2] {
+    debug_assert!(2 * I::LANES <= MOST_LANES);
+    let mut from = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
+    let mut to = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
+    // SAFETY: both vectors fit, one behind the other, before and after; every place is written before it is read.
+    unsafe {
+        isa.store(from.as_mut_ptr().cast(), vectors[0]);
+        isa.store(from.as_mut_ptr().cast::<T>().add(I::LANES), vectors[1]);
+        for at in 0..2 * I::LANES {
+            to[place(at)] = from[at];
+        }
+        let to = to.as_ptr().cast::<T>();
+        [isa.load(to), isa.load(to.add(I::LANES))]
     }
 }
 

@@ -108,10 +108,10 @@ impl<T: Element> Finish<T> {
         to: *mut T,
         row_step: isize,
     ) {
-        let (low, high) = (isa.splat(self.low), isa.splat(self.high));
-        for (r, sums) in sums.iter().enumerate() {
-            for (v, &sum) in sums.iter().enumerate() {
-                let result = isa.at_most(isa.at_least(sum, low), high);
+        let mut results = *sums;
+        self.limit(isa, &mut results);
+        for (r, results) in results.iter().enumerate() {
+            for (v, &result) in results.iter().enumerate() {
                 // SAFETY: vouched for by the caller.
                 unsafe { isa.store(to.offset(r as isize * row_step).add(v * I::LANES), result) };
             }

@@ -38,7 +38,8 @@ pub(crate) const SHARED_ROWS: usize = 4;
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set and `tap_rows(g)` those of sweep g,
 /// * `input + c * channel_step + g * sweep_step + j * row_step + columns[t] + x` is readable for all `c < channels`,
-///   `g < sweeps`, `j < rows + tap_rows(g) - 1`, `x < width` rounded up to `lanes`;
+///   `g < sweeps`, `j < rows + tap_rows(g) - 1`, `x < width` rounded up to `lanes`; of one row that does not add to old
+///   outputs, for `x < width` or `x < lanes`, whichever are more;
 /// * `runs` are the same places: `columns` lists, run by run and step by step, `start + step * i + lanes * p` for all
 ///   `p < phases`, and `phases` is from 1 to [`MAX_PHASES`];
 /// * `weights + c * weight_channel_step + t * weight_column_step + g * weight_sweep_step + k` is readable for all

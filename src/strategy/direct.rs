@@ -13,6 +13,7 @@ mod cut;
 mod frame;
 mod interleaved;
 mod planes;
+mod signal;
 mod taps;
 mod tiles;
 

@@ -190,11 +190,11 @@ pub(super) struct Band {
 }
 
 impl Band {
-    pub(super) fn new(problem: &Problem, spacing: &RowSpacing, pixel: usize) -> Self {
+    /// `pixel`: values in a column; `lanes`: those of vectors that taps share, if they do.
+    pub(super) fn new(problem: &Problem, spacing: &RowSpacing, pixel: usize, lanes: usize) -> Self {
         let shape = BandShape::new(problem, spacing, pixel);
         let Axis { stride, dilation, taps, .. } = problem.columns;
         let chunk = shape.tap_columns;
-        let lanes = if pixel == 1 { problem.isa.lanes(problem.element) } else { 0 };
         let order = TapOrder::new(&problem.columns, chunk, shape.is_dense, lanes);
         let in_band = |tap: usize| {
             let at = if shape.is_dense {

@@ -1,0 +1,43 @@
+//! The tiles of signals with short kernels: one row of neighbouring outputs, and nothing around it.
+//!
+//! The tile of planes (`sliding_tile.rs`) computes such rows as well, and in the same order of products. These two have
+//! less to set up, and the second has fewer loads:
+//!
+//! * [`FewTaps`]: the plain loop, for kernels of a few taps;
+//! * [`Pairs`] (`pairs.rs`): even and odd inputs apart, so that each load serves two outputs.
+
+mod few_taps;
+mod pairs;
+
+use super::{Finish, HotLoop, Vouched};
+
+pub(crate) use few_taps::FewTaps;
+pub(crate) use pairs::{Pairs, phases_len};
+
+/// What both kinds have in common: `width` outputs from a row of inputs, each a sum over `taps`.
+///
+/// # Safety
+/// Whoever makes it vouches that, with `lanes` those of the instruction set,
+/// * `input + x + step * t` is readable for all taps t and `x < width`; in [`FewTaps`] also for `x < lanes`;
+/// * `output + x` is writable for all `x < width`, and does not overlap the input;
+/// * `finish` does not accumulate.
+#[derive(Clone)]
+pub(crate) struct Row<'a, T> {
+    pub(crate) input: *const T,
+    pub(crate) taps: &'a [T],
+    /// From the input of a tap to that of the next.
+    pub(crate) step: usize,
+    pub(crate) output: *mut T,
+    pub(crate) width: usize,
+    pub(crate) bias: T,
+    pub(crate) finish: Finish<T>,
+    pub(crate) _vouched: Vouched,
+}
+
+pub(super) fn hot_loops() -> Vec<HotLoop> {
+    // Of each pair two taps, an input each.
+    vec![
+        HotLoop { microkernel: "FewTaps", multiply_adds: few_taps::VECTORS },
+        HotLoop { microkernel: "Pairs", multiply_adds: 4 * pairs::MOST_PAIRS },
+    ]
+}
