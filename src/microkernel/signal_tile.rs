@@ -18,15 +18,13 @@ pub(crate) use pairs::{Pairs, phases_len};
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `input + x + step * t` is readable for all taps t and `x < width`; in [`FewTaps`] also for `x < lanes`;
+/// * `input + x + t` is readable for all taps t and `x < width`; in [`FewTaps`] also for `x < lanes`;
 /// * `output + x` is writable for all `x < width`, and does not overlap the input;
 /// * `finish` does not accumulate.
 #[derive(Clone)]
 pub(crate) struct Row<'a, T> {
     pub(crate) input: *const T,
     pub(crate) taps: &'a [T],
-    /// From the input of a tap to that of the next.
-    pub(crate) step: usize,
     pub(crate) output: *mut T,
     pub(crate) width: usize,
     pub(crate) bias: T,

@@ -26,6 +26,12 @@ pub(crate) trait Strategy<T: Element>: Sync {
     /// every plan.
     fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined>;
 
+    /// Seconds that no estimate for the problem is below, in a few operations: where another strategy costs less, nobody asks
+    /// for the estimate.
+    fn least_seconds(&self, _problem: &Problem) -> f64 {
+        0.0
+    }
+
     /// Freezes the geometry of a problem for which `estimate` did not decline.
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error>;
 

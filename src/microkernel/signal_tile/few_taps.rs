@@ -71,7 +71,7 @@ impl<T: Element> Row<'_, T> {
                     *sum = isa.mul_add(tap, isa.load(input.add(v * I::LANES)), *sum);
                 }
                 // One step beyond the last one, unused.
-                input = input.wrapping_add(self.step);
+                input = input.wrapping_add(1);
             }
             // A copy, lest the sums be kept in memory.
             let mut results = [sums];

@@ -29,8 +29,7 @@ fn phase(lanes: usize, taps: usize) -> usize {
 /// A [`Row`] whose inputs are dealt out.
 ///
 /// # Safety
-/// Whoever makes it vouches for the row as well, that its `step` is one, that there are two taps or more, and that
-/// `phases` is readable and writable for [`phases_len`] values.
+/// Whoever makes it vouches for the row as well, that there are two taps or more, and that `phases` is readable and writable for [`phases_len`] values.
 pub(crate) struct Pairs<'a, T> {
     pub(crate) row: Row<'a, T>,
     pub(crate) phases: *mut T,

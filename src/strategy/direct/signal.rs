@@ -25,7 +25,7 @@ const PAIRED_TAPS: Range<usize> = 6..64;
 const CACHE_LINE: usize = 64;
 
 /// Whether the channels of a problem are signals.
-fn is_signal(problem: &Problem) -> bool {
+pub(super) fn is_signal(problem: &Problem) -> bool {
     let (rows, columns) = (&problem.rows, &problem.columns);
     let is_row = [rows.taps, rows.input, rows.output, rows.before] == [1, 1, 1, 0];
     let is_single = [problem.group_in, problem.group_out, columns.stride] == [1; 3];
@@ -71,7 +71,7 @@ impl Signal {
         let lanes = problem.isa.lanes(problem.element);
         let tile = match () {
             () if is_paired(problem) => Tile::Pairs,
-            () if columns.taps <= lanes => Tile::FewTaps,
+            () if columns.taps <= lanes && columns.dilation == 1 => Tile::FewTaps,
             () => Tile::Sliding,
         };
         let (output, extent) = (columns.output, columns.extent);
@@ -199,7 +199,6 @@ impl<T: Element> Job<'_, T> {
         let row = Row {
             input,
             taps: &self.call.packed[channel * taps..][..taps],
-            step: problem.columns.dilation,
             output: self.call.output_at(item, channel, [0, columns.start]),
             width: columns.len(),
             bias: self.call.bias(channel),
