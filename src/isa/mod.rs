@@ -63,6 +63,32 @@ pub trait Lanes<T>: Isa {
     /// # Safety
     /// `from` is valid for reading `count` elements.
     unsafe fn load_part(self, from: *const T, count: usize) -> Self::Vector;
+    /// Reads the elements of the lanes `first..last`, of which there may be none; the other lanes are those of `outside`.
+    ///
+    /// # Safety
+    /// `from + lane` is valid for reading for each of these lanes.
+    #[inline(always)]
+    unsafe fn load_between(
+        self,
+        from: *const T,
+        first: usize,
+        last: usize,
+        outside: Self::Vector,
+    ) -> Self::Vector
+    where
+        T: Copy,
+    {
+        debug_assert!(last <= Self::LANES && Self::LANES <= MOST_LANES);
+        let mut lanes = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
+        // SAFETY: a vector fits, all of which is written before it is read; the caller vouches for the elements.
+        unsafe {
+            self.store(lanes.as_mut_ptr().cast(), outside);
+            for lane in first..last {
+                lanes[lane] = MaybeUninit::new(*from.wrapping_add(lane));
+            }
+            self.load(lanes.as_ptr().cast())
+        }
+    }
     /// Writes `LANES` elements, unaligned.
     ///
     /// # Safety

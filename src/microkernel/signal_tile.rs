@@ -9,7 +9,11 @@
 mod few_taps;
 mod pairs;
 
+use core::ops::Range;
+
 use super::{Finish, HotLoop, Vouched};
+use crate::element::Element;
+use crate::isa::Lanes;
 
 pub(crate) use few_taps::FewTaps;
 pub(crate) use pairs::{Pairs, phases_len};
@@ -18,18 +22,33 @@ pub(crate) use pairs::{Pairs, phases_len};
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `input + x + t` is readable for all taps t and `x < width`; in [`FewTaps`] also for `x < lanes`;
+/// * `input + i` is readable for all i in `inside`, which is a part of the inputs `0..width + taps - 1`;
+/// * there is a tap;
 /// * `output + x` is writable for all `x < width`, and does not overlap the input;
 /// * `finish` does not accumulate.
 #[derive(Clone)]
 pub(crate) struct Row<'a, T> {
     pub(crate) input: *const T,
+    /// The inputs that are there; the others are `outside`.
+    pub(crate) inside: Range<usize>,
+    pub(crate) outside: T,
     pub(crate) taps: &'a [T],
     pub(crate) output: *mut T,
     pub(crate) width: usize,
     pub(crate) bias: T,
     pub(crate) finish: Finish<T>,
     pub(crate) _vouched: Vouched,
+}
+
+impl<T: Element> Row<'_, T> {
+    /// A vector of inputs from `at` on.
+    #[inline(always)]
+    fn load<I: Lanes<T>>(&self, isa: I, at: usize) -> I::Vector {
+        let Range { start, end } = self.inside;
+        let [first, last] = [start, end].map(|edge| edge.saturating_sub(at).min(I::LANES));
+        // SAFETY: these lanes are inside.
+        unsafe { isa.load_between(self.input.wrapping_add(at), first, last, isa.splat(self.outside)) }
+    }
 }
 
 pub(super) fn hot_loops() -> Vec<HotLoop> {

@@ -16,35 +16,40 @@ impl<T: Element> Microkernel<T> for FewTaps<'_, T> {
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
         let row = self.0;
-        let mut column = 0;
-        while column < row.width {
-            let (vectors, start) = block(row.width, column, I::LANES);
-            // SAFETY: the block is a part of the row, or one vector where there is less.
+        // Windows of these outputs lie inside.
+        let end = (row.inside.end + 1).saturating_sub(row.taps.len());
+        let (start, end) = if end >= row.inside.start + I::LANES { (row.inside.start, end) } else { (0, 0) };
+        row.at_ends(isa, 0, start);
+        let mut column = start;
+        while column < end {
+            let (vectors, first) = block([start, end], column, I::LANES);
+            // SAFETY: windows inside.
             unsafe {
                 match vectors {
-                    VECTORS => row.few::<I, VECTORS>(isa, start),
-                    4 => row.few::<I, 4>(isa, start),
-                    2 => row.few::<I, 2>(isa, start),
-                    _ => row.few::<I, 1>(isa, start),
+                    VECTORS => row.few::<I, VECTORS>(isa, first),
+                    4 => row.few::<I, 4>(isa, first),
+                    2 => row.few::<I, 2>(isa, first),
+                    _ => row.few::<I, 1>(isa, first),
                 }
             }
-            column = start + vectors * I::LANES;
+            column = first + vectors * I::LANES;
         }
+        row.at_ends(isa, end, row.width);
     }
 }
 
-/// The vectors of the block for `column`, and where it starts: before `column`, where a block that ends with the row does
-/// what is left. It computes some outputs again.
+/// The vectors of the block for `column`, one of a vector or more, and where it starts: before `column`, where a block that
+/// ends with them does what is left. It computes some outputs again.
 #[inline(always)]
-fn block(width: usize, column: usize, lanes: usize) -> (usize, usize) {
-    let left = width - column;
+fn block([start, end]: [usize; 2], column: usize, lanes: usize) -> (usize, usize) {
+    let left = end - column;
     let enough = match left.div_ceil(lanes) {
         5.. => VECTORS,
         3..=4 => 4,
         vectors => vectors,
     };
-    if enough * lanes <= width {
-        return (enough, column.min(width - enough * lanes));
+    if enough * lanes <= end - start {
+        return (enough, column.min(end - enough * lanes));
     }
     let whole = match left / lanes {
         4.. => 4,
@@ -55,10 +60,26 @@ fn block(width: usize, column: usize, lanes: usize) -> (usize, usize) {
 }
 
 impl<T: Element> Row<'_, T> {
-    /// Outputs of `WIDTH` vectors from `column` on, or of a part of one vector if the row has no more.
+    /// The outputs from `column` to `end`, some of whose inputs may be outside.
+    #[inline(always)]
+    fn at_ends<I: Lanes<T>>(&self, isa: I, mut column: usize, end: usize) {
+        while column < end {
+            let mut sums = [[isa.splat(self.bias)]];
+            for (t, &tap) in self.taps.iter().enumerate() {
+                sums[0][0] = isa.mul_add(isa.splat(tap), self.load(isa, column + t), sums[0][0]);
+            }
+            self.finish.limit(isa, &mut sums);
+            let count = (end - column).min(I::LANES);
+            // SAFETY: outputs of the row.
+            unsafe { isa.store_part(self.output.add(column), sums[0][0], count) };
+            column += count;
+        }
+    }
+
+    /// Outputs of `WIDTH` vectors from `column` on.
     ///
     /// # Safety
-    /// They are outputs of the row.
+    /// They are outputs of the row, and their windows lie inside.
     #[inline(always)]
     unsafe fn few<I: Lanes<T>, const WIDTH: usize>(&self, isa: I, column: usize) {
         // SAFETY: see `Row`.
@@ -76,9 +97,6 @@ impl<T: Element> Row<'_, T> {
             // A copy, lest the sums be kept in memory.
             let mut results = [sums];
             self.finish.limit(isa, &mut results);
-            if WIDTH == 1 && self.width < I::LANES {
-                return isa.store_part(self.output, results[0][0], self.width);
-            }
             for (v, &result) in results[0].iter().enumerate() {
                 isa.store(self.output.add(column + v * I::LANES), result);
             }

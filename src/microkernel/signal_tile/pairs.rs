@@ -48,7 +48,7 @@ impl<T: Element> Microkernel<T> for Pairs<'_, T> {
             // SAFETY: inputs of a chunk, for which the maker of `self` vouches, and phases that hold them; blocks start
             // at even places of the chunk, and what they compute beyond its end is not written.
             unsafe {
-                deal_out(isa, row.input.add(start), end - start + row.taps.len() - 1, phases);
+                row.deal_out(isa, start, end - start + row.taps.len() - 1, phases);
                 let mut column = start;
                 while column < end {
                     let inputs = phases.map(|phase| phase.add((column - start) / 2).cast_const());
@@ -64,33 +64,31 @@ impl<T: Element> Microkernel<T> for Pairs<'_, T> {
     }
 }
 
-/// The first `count` inputs by turns to the two phases, in steps of a vector of each.
-///
-/// # Safety
-/// As many inputs are readable, and the phases have room for half of them, rounded up to a vector.
-#[inline(always)]
-unsafe fn deal_out<T: Element, I: Lanes<T>>(isa: I, from: *const T, count: usize, [even, odd]: [*mut T; 2]) {
-    let mut at = 0;
-    while at < count {
-        let left = count - at;
-        // SAFETY: vouched for by the caller.
-        unsafe {
-            let inputs = if left >= 2 * I::LANES {
-                [isa.load(from.add(at)), isa.load(from.add(at + I::LANES))]
-            } else {
-                let second = left.saturating_sub(I::LANES);
-                let next = from.wrapping_add(at + I::LANES);
-                [isa.load_part(from.add(at), left.min(I::LANES)), isa.load_part(next, second)]
-            };
-            let [evens, odds] = isa.deinterleave(inputs[0], inputs[1]);
-            isa.store(even.add(at / 2), evens);
-            isa.store(odd.add(at / 2), odds);
-        }
-        at += 2 * I::LANES;
-    }
-}
-
 impl<T: Element> Row<'_, T> {
+    /// `count` inputs from `start` on by turns to the two phases, in steps of a vector of each.
+    ///
+    /// # Safety
+    /// The phases have room for half of them, rounded up to a vector.
+    #[inline(always)]
+    unsafe fn deal_out<I: Lanes<T>>(&self, isa: I, start: usize, count: usize, [even, odd]: [*mut T; 2]) {
+        for place in (0..count).step_by(2 * I::LANES) {
+            let at = start + place;
+            let is_inside = at >= self.inside.start && at + 2 * I::LANES <= self.inside.end;
+            // SAFETY: inside; the caller vouches for the phases.
+            unsafe {
+                let [low, high] = if is_inside {
+                    let input = self.input.add(at);
+                    [isa.load(input), isa.load(input.add(I::LANES))]
+                } else {
+                    [self.load(isa, at), self.load(isa, at + I::LANES)]
+                };
+                let [evens, odds] = isa.deinterleave(low, high);
+                isa.store(even.add(place / 2), evens);
+                isa.store(odd.add(place / 2), odds);
+            }
+        }
+    }
+
     /// `PAIRS` times two vectors of outputs from `columns.start` on, of which those before `columns.end` are written.
     /// Returns `PAIRS`.
     ///

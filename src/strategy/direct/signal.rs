@@ -13,6 +13,7 @@ use crate::microkernel::Vouched;
 use crate::microkernel::signal_tile::{FewTaps, Pairs, Row, phases_len};
 use crate::microkernel::sliding_tile::SlidingTile;
 use crate::problem::Problem;
+use crate::window::Extensions;
 use crate::workspace::{Booking, take};
 
 /// Bytes of a padded signal that is copied as a whole: the ends of a long one would take longer.
@@ -50,6 +51,8 @@ enum Tile {
 /// How the outputs of a signal are computed.
 pub(super) struct Signal {
     tile: Tile,
+    /// Whether the tile knows what is outside, so that nothing needs to be copied. If not:
+    is_extended: bool,
     /// The outputs whose windows are read in place; what lies before and after goes through copies.
     in_place: Range<usize>,
     lanes: usize,
@@ -84,9 +87,12 @@ impl Signal {
         // Where what is read in place is less than a vector in the last task, it is copied as well.
         let copied = in_place.start.max(output - in_place.end + lanes).min(output).max(lanes);
         let copied = copied.checked_add(lanes + extent)?;
+        let constant = Extensions::<f64>::new(problem.conv.border).constant_of_columns();
+        let is_extended = constant.is_some() && tile != Tile::Sliding;
+        let copied = if is_extended { 0 } else { copied };
         let phases = if tile == Tile::Pairs { phases_len(lanes, columns.taps) } else { 0 };
         let [chunks, signals] = [output.div_ceil(TASK_COLUMNS), problem.batch() * problem.groups()];
-        let signal = Signal { tile, in_place, lanes, copied, phases, chunks, signals };
+        let signal = Signal { tile, is_extended, in_place, lanes, copied, phases, chunks, signals };
         (copied <= MOST_VALUES).then_some(signal)
     }
 
@@ -121,11 +127,6 @@ impl Signal {
         }
         let start = chunk * TASK_COLUMNS;
         let end = (start + TASK_COLUMNS).min(plan.problem.columns.output);
-        let within = |at: usize| at.clamp(start, end);
-        let mut middle = within(self.in_place.start)..within(self.in_place.end);
-        if middle.len() < self.lanes {
-            middle.end = middle.start;
-        }
         let mut job = Job {
             signal: self,
             plan,
@@ -134,6 +135,14 @@ impl Signal {
             copy: take(&mut memory, self.copied),
             phases: take(&mut memory, self.phases),
         };
+        if self.is_extended {
+            return job.extended(start..end);
+        }
+        let within = |at: usize| at.clamp(start, end);
+        let mut middle = within(self.in_place.start)..within(self.in_place.end);
+        if middle.len() < self.lanes {
+            middle.end = middle.start;
+        }
         job.copied(start..middle.start);
         job.in_place(middle.clone());
         job.copied(middle.end..end);
@@ -160,15 +169,28 @@ struct Job<'a, T: Element> {
 }
 
 impl<T: Element> Job<'_, T> {
+    /// With a constant border.
+    #[inline]
+    fn extended(&mut self, columns: Range<usize>) {
+        let (problem, [item, channel]) = (&self.plan.problem, self.place);
+        let axis = &problem.columns;
+        let first = axis.start(columns.start);
+        let count = (columns.len() + axis.taps - 1) as isize;
+        let [start, end] = [0, axis.input as isize].map(|edge| (edge - first).clamp(0, count) as usize);
+        // SAFETY: inputs from `first` on, of which those inside the input are read.
+        unsafe { self.compute(self.call.input_at(item, channel, [0, first]), start..end, columns) };
+    }
+
     #[inline]
     fn in_place(&mut self, columns: Range<usize>) {
         if columns.is_empty() {
             return;
         }
         let [item, channel] = self.place;
-        let first = self.call.input_at(item, channel, [0, self.plan.problem.columns.start(columns.start)]);
+        let axis = &self.plan.problem.columns;
+        let first = self.call.input_at(item, channel, [0, axis.start(columns.start)]);
         // SAFETY: windows inside the input, of at least a vector of outputs.
-        unsafe { self.compute(first, columns) };
+        unsafe { self.compute(first, 0..columns.len() + axis.extent - 1, columns) };
     }
 
     #[inline]
@@ -183,21 +205,24 @@ impl<T: Element> Job<'_, T> {
         plane.read(0, first, 1, &mut self.copy[..columns.len() + reach]);
         debug_assert!(columns.len().max(self.signal.lanes) + reach <= self.copy.len());
         // SAFETY: what lies under these outputs has been copied; there is room for a vector of them.
-        unsafe { self.compute(self.copy.as_ptr(), columns) };
+        unsafe { self.compute(self.copy.as_ptr(), 0..columns.len() + reach, columns) };
     }
 
     /// # Safety
-    /// `input` is readable under all taps of the outputs, and of a vector of them if they are fewer.
+    /// Of the inputs from `input` on, those `inside` are readable; all that are under the outputs, or under a vector of them
+    /// if they are fewer, unless the border is constant.
     #[inline]
-    unsafe fn compute(&mut self, input: *const T, columns: Range<usize>) {
+    unsafe fn compute(&mut self, input: *const T, inside: Range<usize>, columns: Range<usize>) {
         let (problem, [item, channel]) = (&self.plan.problem, self.place);
         if self.signal.tile == Tile::Sliding {
-            // SAFETY: vouched for by the caller.
+            // SAFETY: vouched for by the caller; the tile knows no border.
             return unsafe { self.slide(input, columns) };
         }
         let taps = problem.columns.taps;
         let row = Row {
             input,
+            inside,
+            outside: self.plan.extensions.constant_of_columns().unwrap_or_default(),
             taps: &self.call.packed[channel * taps..][..taps],
             output: self.call.output_at(item, channel, [0, columns.start]),
             width: columns.len(),
@@ -215,7 +240,7 @@ impl<T: Element> Job<'_, T> {
     }
 
     /// # Safety
-    /// As for `compute`.
+    /// `input` is readable under all taps of the outputs, and of a vector of them if they are fewer.
     unsafe fn slide(&self, input: *const T, columns: Range<usize>) {
         let (problem, [item, channel]) = (&self.plan.problem, self.place);
         let placement = self.plan.band.placement(problem.columns.taps, true);
