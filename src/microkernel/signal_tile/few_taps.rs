@@ -16,9 +16,10 @@ impl<T: Element> Microkernel<T> for FewTaps<'_, T> {
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
         let row = self.0;
-        // Windows of these outputs lie inside.
+        // Windows of these outputs lie inside. They begin after whole vectors, at a cache line if the row does.
         let end = (row.inside.end + 1).saturating_sub(row.taps.len());
-        let (start, end) = if end >= row.inside.start + I::LANES { (row.inside.start, end) } else { (0, 0) };
+        let start = row.inside.start.next_multiple_of(I::LANES);
+        let (start, end) = if end >= start + I::LANES { (start, end) } else { (0, 0) };
         row.at_ends(isa, 0, start);
         let mut column = start;
         while column < end {
@@ -44,14 +45,16 @@ impl<T: Element> Microkernel<T> for FewTaps<'_, T> {
 fn block([start, end]: [usize; 2], column: usize, lanes: usize) -> (usize, usize) {
     let left = end - column;
     let enough = match left.div_ceil(lanes) {
-        5.. => VECTORS,
-        3..=4 => 4,
+        8.. => VECTORS,
+        3..=7 => 4,
         vectors => vectors,
     };
-    if enough * lanes <= end - start {
-        return (enough, column.min(end - enough * lanes));
+    let is_last = left <= enough * lanes;
+    if is_last && enough * lanes <= end - start {
+        return (enough, end - enough * lanes);
     }
     let whole = match left / lanes {
+        VECTORS.. => VECTORS,
         4.. => 4,
         2.. => 2,
         _ => 1,

@@ -29,7 +29,8 @@ fn phase(lanes: usize, taps: usize) -> usize {
 /// A [`Row`] whose inputs are dealt out.
 ///
 /// # Safety
-/// Whoever makes it vouches for the row as well, that there are two taps or more, and that `phases` is readable and writable for [`phases_len`] values.
+/// Whoever makes it vouches for the row as well, that there are two taps or more, and that `phases` is readable and
+/// writable for [`phases_len`] values.
 pub(crate) struct Pairs<'a, T> {
     pub(crate) row: Row<'a, T>,
     pub(crate) phases: *mut T,
@@ -54,9 +55,9 @@ impl<T: Element> Microkernel<T> for Pairs<'_, T> {
                     let inputs = phases.map(|phase| phase.add((column - start) / 2).cast_const());
                     column += pair
                         * match (end - column).div_ceil(pair) {
-                            4.. => row.pairs::<I, MOST_PAIRS>(isa, inputs, column..end),
-                            2.. => row.pairs::<I, 3>(isa, inputs, column..end),
-                            _ => row.pairs::<I, 1>(isa, inputs, column..end),
+                            MOST_PAIRS.. => row.pairs::<I, MOST_PAIRS>(isa, inputs, column..end),
+                            3.. => row.pairs::<I, 4>(isa, inputs, column..end),
+                            _ => row.pairs::<I, 2>(isa, inputs, column..end),
                         };
                 }
             }

@@ -20,8 +20,9 @@ use crate::workspace::{Booking, take};
 const SHORT: usize = 6 << 10;
 /// Values that copies may take.
 const MOST_VALUES: usize = 16 << 10;
-/// Taps from which on even and odd inputs are dealt out, and from which on there are taps enough a vector apart.
-const PAIRED_TAPS: Range<usize> = 6..64;
+/// Taps from which on even and odd inputs are dealt out. With more taps than two vectors have lanes, those a vector apart
+/// share more loads.
+const LEAST_PAIRED_TAPS: usize = 6;
 /// Bytes. Vectors as long as a cache line have loads that are worth saving.
 const CACHE_LINE: usize = 64;
 
@@ -35,9 +36,10 @@ pub(super) fn is_signal(problem: &Problem) -> bool {
 
 /// Whether even and odd inputs of its signals are dealt out, which takes taps in their own order.
 pub(super) fn is_paired(problem: &Problem) -> bool {
-    let is_line = problem.isa.lanes(problem.element) * problem.element.size() >= CACHE_LINE;
-    let columns = &problem.columns;
-    is_line && columns.dilation == 1 && PAIRED_TAPS.contains(&columns.taps) && is_signal(problem)
+    let (columns, lanes) = (&problem.columns, problem.isa.lanes(problem.element));
+    let is_line = lanes * problem.element.size() >= CACHE_LINE;
+    let is_short = (LEAST_PAIRED_TAPS..=2 * lanes).contains(&columns.taps);
+    is_line && is_short && columns.dilation == 1 && is_signal(problem)
 }
 
 /// Which tile computes.
