@@ -15,7 +15,7 @@ use crate::low_rank::KernelFacts;
 use crate::problem::Problem;
 use crate::strategy::{self, Packing, Prepared};
 use crate::view::{View, ViewMut};
-use crate::workspace::{ALIGNMENT, AlignedBuffer, Workspace, aligned};
+use crate::workspace::{ALIGNMENT, AlignedBuffer, Slots, Workspace, aligned};
 
 /// Below this much work, threads cost more than they bring.
 const SECONDS_WORTH_THREADS: f64 = 50e-6;
@@ -381,32 +381,4 @@ fn shape_mismatch(operand: &'static str, expected: [usize; 4], got: [usize; 4]) 
 #[cold]
 fn packing_mismatch(expected: &Packing, got: &Packing) -> Error {
     Error::PackingMismatch { expected: expected.to_string(), got: got.to_string() }
-}
-
-/// A workspace cut into equal parts, each handed out once.
-struct Slots<'a> {
-    base: *mut u8,
-    each: usize,
-    count: usize,
-    claimed: AtomicUsize,
-    borrowed: core::marker::PhantomData<&'a mut [u8]>,
-}
-
-// SAFETY: `claim` hands out each part once, by an atomic counter.
-unsafe impl Sync for Slots<'_> {}
-
-impl<'a> Slots<'a> {
-    fn new(memory: &'a mut [u8], each: usize, count: usize) -> Self {
-        assert!(memory.len() >= each * count);
-        let base = memory.as_mut_ptr();
-        Slots { base, each, count, claimed: AtomicUsize::new(0), borrowed: core::marker::PhantomData }
-    }
-
-    fn claim(&self) -> Option<&'a mut [u8]> {
-        let slot = self.claimed.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: parts of different slots do not overlap and lie inside the memory borrowed for 'a; the counter
-        // gives each slot once.
-        (slot < self.count)
-            .then(|| unsafe { core::slice::from_raw_parts_mut(self.base.add(slot * self.each), self.each) })
-    }
 }

@@ -5,8 +5,9 @@
 //! called below it is `#[inline(always)]`, so that the loops are compiled with these features. One lost
 //! `#[inline(always)]` makes a loop many times slower without a warning; `tests/codegen` watches for it.
 
+mod by_memory;
+
 use core::fmt;
-use core::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use crate::element_type::ElementType;
@@ -38,9 +39,6 @@ pub unsafe trait Isa: Copy + Send + Sync + 'static {
     where
         Self: Lanes<T>;
 }
-
-/// Lanes of two vectors of the widest kind.
-const MOST_LANES: usize = 32;
 
 /// The vector operations that the micro-kernels need, for one element type.
 pub trait Lanes<T>: Isa {
@@ -78,16 +76,8 @@ pub trait Lanes<T>: Isa {
     where
         T: Copy,
     {
-        debug_assert!(last <= Self::LANES && Self::LANES <= MOST_LANES);
-        let mut lanes = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
-        // SAFETY: a vector fits, all of which is written before it is read; the caller vouches for the elements.
-        unsafe {
-            self.store(lanes.as_mut_ptr().cast(), outside);
-            for lane in first..last {
-                lanes[lane] = MaybeUninit::new(*from.wrapping_add(lane));
-            }
-            self.load(lanes.as_ptr().cast())
-        }
+        // SAFETY: vouched for by the caller.
+        unsafe { by_memory::load_between(self, from, [first, last], outside) }
     }
     /// Writes `LANES` elements, unaligned.
     ///
@@ -130,15 +120,7 @@ pub trait Lanes<T>: Isa {
     where
         T: Copy,
     {
-        debug_assert!(by <= Self::LANES && 2 * Self::LANES <= MOST_LANES);
-        let mut both = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
-        let start: *mut T = both.as_mut_ptr().cast();
-        // SAFETY: both vectors fit, one behind the other, and `by` leaves a whole one.
-        unsafe {
-            self.store(start, low);
-            self.store(start.add(Self::LANES), high);
-            self.load(start.add(by))
-        }
+        by_memory::shift(self, low, high, by)
     }
     /// The elements of even and of odd places of two vectors, one behind the other.
     #[inline(always)]
@@ -147,7 +129,7 @@ pub trait Lanes<T>: Isa {
         T: Copy,
     {
         let place = |at: usize| at % 2 * Self::LANES + at / 2;
-        rearrange(self, [low, high], place)
+        by_memory::rearrange(self, [low, high], place)
     }
     /// Two vectors, one behind the other, whose even places are `even` and whose odd places are `odd`.
     #[inline(always)]
@@ -156,7 +138,7 @@ pub trait Lanes<T>: Isa {
         T: Copy,
     {
         let place = |at: usize| 2 * (at % Self::LANES) + at / Self::LANES;
-        rearrange(self, [even, odd], place)
+        by_memory::rearrange(self, [even, odd], place)
     }
     /// Transposes a square of `LANES` x `LANES`: `to[c * to_step + r] = from[r * from_step + c]`.
     ///
@@ -175,29 +157,6 @@ pub trait Lanes<T>: Isa {
                 };
             }
         }
-    }
-}
-
-/// Two vectors whose element `at`, counted through both, has moved to `place(at)`. By way of memory: for instruction sets
-/// with nothing better.
-#[inline(always)]
-fn rearrange<T: Copy, I: Lanes<T>>(
-    isa: I,
-    vectors: [I::Vector; 2],
-    place: impl Fn(usize) -> usize,
-) -> [I::Vector; 2] {
-    debug_assert!(2 * I::LANES <= MOST_LANES);
-    let mut from = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
-    let mut to = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
-    // SAFETY: both vectors fit, one behind the other, before and after; every place is written before it is read.
-    unsafe {
-        isa.store(from.as_mut_ptr().cast(), vectors[0]);
-        isa.store(from.as_mut_ptr().cast::<T>().add(I::LANES), vectors[1]);
-        for at in 0..2 * I::LANES {
-            to[place(at)] = from[at];
-        }
-        let to = to.as_ptr().cast::<T>();
-        [isa.load(to), isa.load(to.add(I::LANES))]
     }
 }
 
