@@ -28,6 +28,9 @@ pub(crate) fn choose<T: Element>(
     let mut best: Option<(&'static dyn Strategy<T>, Estimate)> = None;
     let mut refusal = None;
     for &strategy in strategy::registry::<T>().iter().filter(|strategy| Some(strategy.name()) != failed) {
+        if best.is_some_and(|(_, least)| least.seconds <= strategy.least_seconds(problem)) {
+            continue;
+        }
         match strategy.estimate_known(problem, machine, kernel) {
             Ok(estimate) if best.is_none_or(|(_, least)| estimate.seconds < least.seconds) => {
                 best = Some((strategy, estimate));

@@ -105,6 +105,7 @@ impl<T: Element> Convolver<T> {
     }
 
     /// Computes on the calling thread. Allocates nothing; when it returns an error, nothing has been written.
+    #[inline]
     pub fn execute(
         &self,
         input: View<'_, T>,
@@ -115,6 +116,7 @@ impl<T: Element> Convolver<T> {
     }
 
     /// As [`execute`](Convolver::execute), in memory of the caller, see [`Plan::execute_in`].
+    #[inline]
     pub fn execute_in(
         &self,
         input: View<'_, T>,

@@ -15,7 +15,7 @@ use crate::low_rank::KernelFacts;
 use crate::problem::Problem;
 use crate::strategy::{self, Packing, Prepared};
 use crate::view::{View, ViewMut};
-use crate::workspace::{ALIGNMENT, AlignedBuffer, Workspace, aligned};
+use crate::workspace::{ALIGNMENT, AlignedBuffer, Slots, Workspace, aligned};
 
 /// Below this much work, threads cost more than they bring.
 const SECONDS_WORTH_THREADS: f64 = 50e-6;
@@ -51,7 +51,9 @@ struct Frozen<T: Element> {
     strategy: &'static str,
     seconds: f64,
     prepared: Box<dyn Prepared<T>>,
-    /// What `prepared` answers, asked once: small calls would notice.
+    /// What `problem` and `prepared` answer, asked once: small calls would notice.
+    input_shape: [usize; 4],
+    output_shape: [usize; 4],
     packing: Packing,
     tasks: usize,
     workspace: usize,
@@ -101,6 +103,8 @@ impl<T: Element> Plan<T> {
         let frozen = Frozen {
             strategy: strategy.name(),
             seconds: estimate.seconds,
+            input_shape: problem.input_shape(),
+            output_shape: problem.output_shape(),
             packing: prepared.packing(),
             tasks: prepared.tasks(),
             workspace: prepared.workspace(),
@@ -123,12 +127,12 @@ impl<T: Element> Plan<T> {
 
     /// Batch, channels, rows and columns of the input.
     pub fn input_shape(&self) -> [usize; 4] {
-        self.frozen.problem.input_shape()
+        self.frozen.input_shape
     }
 
     /// Batch, channels, rows and columns of the output.
     pub fn output_shape(&self) -> [usize; 4] {
-        self.frozen.problem.output_shape()
+        self.frozen.output_shape
     }
 
     /// Output channels, input channels of a group, rows and columns of the kernel.
@@ -212,6 +216,7 @@ impl<T: Element> Plan<T> {
     }
 
     /// Bytes of workspace for this many threads.
+    #[inline]
     pub fn workspace_bytes_for(&self, threads: usize) -> usize {
         match self.frozen.workspace {
             0 => 0,
@@ -230,14 +235,16 @@ impl<T: Element> Plan<T> {
     }
 
     /// Threads that can be put to use, at least one.
+    #[inline]
     fn workers(&self, threads: usize) -> usize {
-        if self.frozen.seconds < SECONDS_WORTH_THREADS {
+        if threads == 1 || self.frozen.seconds < SECONDS_WORTH_THREADS {
             return 1;
         }
         threads.min(self.frozen.tasks).max(1)
     }
 
     /// Computes on the calling thread. Allocates nothing; when it returns an error, nothing has been written.
+    #[inline]
     pub fn execute(
         &self,
         packed: &PackedKernel<T>,
@@ -250,6 +257,7 @@ impl<T: Element> Plan<T> {
 
     /// As [`execute`](Plan::execute), in memory of the caller: [`workspace_bytes`](Plan::workspace_bytes) bytes
     /// of any content and alignment.
+    #[inline]
     pub fn execute_in(
         &self,
         packed: &PackedKernel<T>,
@@ -259,13 +267,17 @@ impl<T: Element> Plan<T> {
     ) -> Result<(), Error> {
         self.check_call(packed, &input, &output, workspace.len(), 1)?;
         let call = Call::new(input, &mut output, packed.values.as_slice(), packed.bias.as_deref());
-        let prepared = &self.frozen.prepared;
-        let each = self.frozen.workspace;
-        let memory = if each == 0 { &mut [] } else { &mut aligned(workspace)[..each] };
-        for task in 0..self.frozen.tasks {
-            prepared.run(&call, task, memory);
-        }
+        self.run(&call, workspace);
         Ok(())
+    }
+
+    /// All tasks, in memory whose size has been checked.
+    fn run(&self, call: &Call<'_, T>, workspace: &mut [u8]) {
+        let Frozen { prepared, tasks, workspace: each, .. } = &*self.frozen;
+        let memory = if *each == 0 { &mut [] } else { &mut aligned(workspace)[..*each] };
+        for task in 0..*tasks {
+            prepared.run(call, task, memory);
+        }
     }
 
     /// As [`execute`](Plan::execute), on the threads of `executor`. The result has the same bits for any number
@@ -315,14 +327,17 @@ impl<T: Element> Plan<T> {
         }
     }
 
+    #[inline]
     fn check_packing(&self, packed: &PackedKernel<T>) -> Result<(), Error> {
-        let packing = self.frozen.packing;
-        if packed.packing != packing {
-            return Err(packing_mismatch(&packing, &packed.packing));
+        let packing = &self.frozen.packing;
+        if packed.packing != *packing {
+            return Err(packing_mismatch(packing, &packed.packing));
         }
         Ok(())
     }
 
+    /// Inlined, so that the shapes of views that are made for the call stay in registers.
+    #[inline]
     fn check_call(
         &self,
         packed: &PackedKernel<T>,
@@ -332,15 +347,13 @@ impl<T: Element> Plan<T> {
         threads: usize,
     ) -> Result<(), Error> {
         self.check_packing(packed)?;
-        if input.dims() != self.input_shape() {
-            return Err(Error::Shape { operand: "input", expected: self.input_shape(), got: input.dims() });
+        let (expected, got) = (&self.frozen.input_shape, input.geometry.dims);
+        if !is_same(got, expected) {
+            return Err(shape_mismatch("input", *expected, got));
         }
-        if output.dims() != self.output_shape() {
-            return Err(Error::Shape {
-                operand: "output",
-                expected: self.output_shape(),
-                got: output.dims(),
-            });
+        let (expected, got) = (&self.frozen.output_shape, output.geometry.dims);
+        if !is_same(got, expected) {
+            return Err(shape_mismatch("output", *expected, got));
         }
         let expected = self.workspace_bytes_for(threads);
         if workspace < expected {
@@ -350,43 +363,22 @@ impl<T: Element> Plan<T> {
     }
 }
 
+/// Sizes one by one: those of a view have just been written one by one, and a wider load would wait for all of them.
+#[inline(always)]
+fn is_same(got: [usize; 4], expected: &[usize; 4]) -> bool {
+    (0..4).all(|axis| got[axis] == expected[axis])
+}
+
 fn check_dims<T>(expected: [usize; 4], kernel: &View<'_, T>) -> Result<(), Error> {
-    if kernel.dims() == expected {
-        Ok(())
-    } else {
-        Err(Error::Shape { operand: "kernel", expected, got: kernel.dims() })
-    }
+    if kernel.dims() == expected { Ok(()) } else { Err(shape_mismatch("kernel", expected, kernel.dims())) }
+}
+
+#[cold]
+fn shape_mismatch(operand: &'static str, expected: [usize; 4], got: [usize; 4]) -> Error {
+    Error::Shape { operand, expected, got }
 }
 
 #[cold]
 fn packing_mismatch(expected: &Packing, got: &Packing) -> Error {
     Error::PackingMismatch { expected: expected.to_string(), got: got.to_string() }
-}
-
-/// A workspace cut into equal parts, each handed out once.
-struct Slots<'a> {
-    base: *mut u8,
-    each: usize,
-    count: usize,
-    claimed: AtomicUsize,
-    borrowed: core::marker::PhantomData<&'a mut [u8]>,
-}
-
-// SAFETY: `claim` hands out each part once, by an atomic counter.
-unsafe impl Sync for Slots<'_> {}
-
-impl<'a> Slots<'a> {
-    fn new(memory: &'a mut [u8], each: usize, count: usize) -> Self {
-        assert!(memory.len() >= each * count);
-        let base = memory.as_mut_ptr();
-        Slots { base, each, count, claimed: AtomicUsize::new(0), borrowed: core::marker::PhantomData }
-    }
-
-    fn claim(&self) -> Option<&'a mut [u8]> {
-        let slot = self.claimed.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: parts of different slots do not overlap and lie inside the memory borrowed for 'a; the counter
-        // gives each slot once.
-        (slot < self.count)
-            .then(|| unsafe { core::slice::from_raw_parts_mut(self.base.add(slot * self.each), self.each) })
-    }
 }

@@ -14,6 +14,7 @@ pub(crate) struct Geometry {
 }
 
 /// Strides of a dense array whose axes, from the slowest to the fastest, are `order`.
+#[inline]
 fn dense_strides(dims: [usize; 4], order: [usize; 4]) -> Option<[isize; 4]> {
     let mut strides = [0; 4];
     let mut step = 1usize;
@@ -25,6 +26,7 @@ fn dense_strides(dims: [usize; 4], order: [usize; 4]) -> Option<[isize; 4]> {
 }
 
 impl Geometry {
+    #[inline]
     fn dense(operand: &'static str, len: usize, dims: [usize; 4], order: [usize; 4]) -> Result<Self, Error> {
         let count = dims.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim));
         let strides = dense_strides(dims, order);

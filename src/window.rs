@@ -92,6 +92,14 @@ impl<T: Element> Extensions<T> {
         }
     }
 
+    /// The value of all columns outside, if it is one.
+    pub(crate) fn constant_of_columns(&self) -> Option<T> {
+        match (self.left, self.right) {
+            (Extension::Constant(left), Extension::Constant(right)) if left == right => Some(left),
+            _ => None,
+        }
+    }
+
     /// Where row `y` takes its values from.
     fn row(&self, y: isize, rows: usize) -> Source<T> {
         if (0..rows as isize).contains(&y) {

@@ -1,6 +1,7 @@
 //! Memory: the caller's workspace, its division among buffers, and aligned storage for packed kernels.
 
 use core::mem::{align_of, size_of};
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::Error;
 
@@ -53,6 +54,7 @@ impl Workspace {
     }
 
     /// The memory itself, for `execute_in`.
+    #[inline]
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         &mut self.memory
     }
@@ -119,10 +121,40 @@ pub(crate) fn bytes_of<T: AnyBits>(values: &mut [T]) -> &mut [u8] {
 }
 
 /// Drops bytes from the front until the memory starts at a cache line.
+#[inline]
 pub(crate) fn aligned(memory: &mut [u8]) -> &mut [u8] {
     let skip = memory.as_ptr().addr().next_multiple_of(ALIGNMENT) - memory.as_ptr().addr();
     let skip = skip.min(memory.len());
     &mut memory[skip..]
+}
+
+/// A workspace cut into equal parts, each handed out once.
+pub(crate) struct Slots<'a> {
+    base: *mut u8,
+    each: usize,
+    count: usize,
+    claimed: AtomicUsize,
+    borrowed: core::marker::PhantomData<&'a mut [u8]>,
+}
+
+// SAFETY: `claim` hands out each part once, by an atomic counter.
+unsafe impl Sync for Slots<'_> {}
+
+impl<'a> Slots<'a> {
+    pub(crate) fn new(memory: &'a mut [u8], each: usize, count: usize) -> Self {
+        assert!(memory.len() >= each * count);
+        let base = memory.as_mut_ptr();
+        Slots { base, each, count, claimed: AtomicUsize::new(0), borrowed: core::marker::PhantomData }
+    }
+
+    /// A part that nobody has yet.
+    pub(crate) fn claim(&self) -> Option<&'a mut [u8]> {
+        let slot = self.claimed.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: parts of different slots do not overlap and lie inside the memory borrowed for 'a; the counter
+        // gives each slot once.
+        (slot < self.count)
+            .then(|| unsafe { core::slice::from_raw_parts_mut(self.base.add(slot * self.each), self.each) })
+    }
 }
 
 /// A fixed number of values at a cache line.

@@ -51,6 +51,8 @@ fn requests() -> Vec<Conv> {
         "convolve in=5000 kernel=300 padding=full",
         "correlate in=90x30 kernel=70x20 dilation=1x2 padding=same accumulate=1",
         "correlate in=64 kernel=3",
+        "convolve in=300 kernel=16 padding=full",
+        "convolve in=20000 kernel=9 padding=same border=wrap batch=2",
     ]
     .map(|text| text.parse().expect("a problem string"))
     .to_vec()
@@ -151,6 +153,20 @@ fn executing_and_repacking_allocate_nothing() {
         let Ready { plan, packed, .. } = &mut ready;
         assert_eq!(allocations(|| plan.pack_into(packed, kernel, None).unwrap()), 0, "{name}");
     });
+}
+
+#[test]
+fn a_one_liner_allocates_its_result_and_what_plans_and_packed_kernels_take() {
+    let (x, h) = ([1.0f32; 300], [0.5f32; 16]);
+    let padding = Padding::Explicit { top: 0, bottom: 0, left: 15, right: 15 };
+    let conv = Conv::d1(300, 16).convolution().padding(padding);
+    let once = || drop(convolve(&x, &h, Mode::Full).expect("not empty"));
+    once(); // what is found out once and remembered may allocate
+    let prepared = allocations(|| {
+        let convolver = conv.with_kernel(View::signal(&h), None).expect("a valid request");
+        drop(convolver.workspace().expect("small"));
+    });
+    assert_eq!(allocations(once), prepared + 1);
 }
 
 #[test]

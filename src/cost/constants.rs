@@ -63,6 +63,13 @@ impl Constants {
         values * problem.element.size() as f64 / Self::MEMORY_BYTES
     }
 
+    /// Seconds that `gemm` takes at least: those of packing, of which each value serves one product if each output channel has
+    /// an input channel of its own.
+    pub(crate) fn gemm_least_seconds(problem: &Problem) -> f64 {
+        let is_single = problem.group_in == 1 && problem.group_out == 1 && problem.products() > 1;
+        if is_single { problem.multiply_adds() * Self::COPY / Self::CLOCK } else { 0.0 }
+    }
+
     /// Predicted seconds of `gemm`, with lanes along output channels or along pixels.
     pub(crate) fn gemm_seconds(problem: &Problem, lanes_are_channels: bool) -> f64 {
         let lanes = problem.isa.lanes(problem.element) as f64;

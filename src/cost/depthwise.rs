@@ -59,6 +59,12 @@ pub(crate) fn depthwise_seconds(problem: &Problem, machine: &Machine, shape: &De
     problem.batch() as f64 * cycles / Constants::CLOCK
 }
 
+/// Seconds that it takes at least: those that outputs take besides their products.
+pub(crate) fn depthwise_least_seconds(problem: &Problem) -> f64 {
+    let vectors = problem.conv.channels_out.div_ceil(problem.isa.lanes(problem.element)) as f64;
+    problem.batch() as f64 * vectors * problem.output_plane() as f64 * OUTPUT / Constants::CLOCK
+}
+
 /// The share of the products that do not lie over a border of zeros.
 fn products_inside(problem: &Problem) -> f64 {
     let Borders { top, bottom, left, right } = problem.conv.border;

@@ -27,6 +27,22 @@ impl Constants {
     /// Share of the multiply-add limit that products reach.
     const PRODUCTS: f64 = 0.8;
 
+    /// Seconds that transforms of signals take at least, of either kind: per output, there and back, as if no output were lost
+    /// to overlaps. (Those on rustfft take two thirds of a cycle for a value and a level, on any instruction set.)
+    pub(crate) fn fft_least_seconds(problem: &Problem) -> f64 {
+        let is_signal = problem.rows.taps == 1 && problem.group_in == 1 && problem.group_out == 1;
+        let outputs = problem.batch() * problem.groups() * problem.output_plane();
+        if !is_signal || outputs == 0 || problem.columns.extent < 2 {
+            return 0.0;
+        }
+        let levels = problem.columns.extent.ilog2() as f64;
+        let lanes = problem.isa.lanes(problem.element) as f64;
+        // Of powers of two, lengths are lanes x lanes at least.
+        let of_pairs = Self::LEVEL / 2.0 / lanes * levels.max(6.0).max(2.0 * lanes.log2());
+        let value = of_pairs.min(0.6 * levels);
+        outputs as f64 * value / Self::CLOCK
+    }
+
     /// Cycles of a pair of tiles, forward and back.
     fn fft_pair(problem: &Problem, machine: &Machine, [rows, columns]: [usize; 2]) -> f64 {
         let area = rows as f64 * columns as f64;

@@ -13,7 +13,7 @@ mod winograd;
 
 pub(crate) use channels::{ChannelsShape, channels_seconds};
 pub(crate) use constants::Constants;
-pub(crate) use depthwise::{DepthwiseShape, depthwise_seconds};
+pub(crate) use depthwise::{DepthwiseShape, depthwise_least_seconds, depthwise_seconds};
 pub(crate) use machine::Machine;
 pub(crate) use planes::{PlanesShape, planes_seconds};
 pub(crate) use separable::{SeparableShape, separable_seconds};

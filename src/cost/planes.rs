@@ -22,6 +22,9 @@ pub(crate) struct PlanesShape {
     pub(crate) tasks: usize,
     /// Taps of a row to the next that shares its loads; 0 if there are none.
     pub(crate) tap_period: usize,
+    /// Whether the planes are signals, and whether even and odd inputs of them are dealt out.
+    pub(crate) is_signal: bool,
+    pub(crate) is_paired: bool,
 }
 
 /// Rows of a tile that share loads, vectors of a tile of one row, and its most taps that share loads.
@@ -57,6 +60,11 @@ const TASK: f64 = 300.0;
 const READ: f64 = 28.0;
 const COPY: f64 = 0.12;
 const GATHER: f64 = 1.1;
+/// Cycles of a task of a signal, with its ends.
+const SIGNAL: f64 = 100.0;
+/// Cycles of a multiply-add of vectors where inputs are dealt out, and of a vector of outputs besides.
+const PAIRED: f64 = 0.58;
+const DEALT: f64 = 3.0;
 /// Cycles to write one result where results are not neighbours.
 const SCATTER: f64 = 3.0;
 
@@ -72,11 +80,13 @@ pub(crate) fn planes_seconds(problem: &Problem, machine: &Machine, shape: &Plane
     let bytes = Constants::memory(problem) * Constants::MEMORY_BYTES;
     let waiting = bytes / if bytes > machine.l2 as f64 { MEMORY_BYTES } else { L2_BYTES };
     let rows = (shape.rows as f64 / shape.block as f64).ceil();
-    let calls = planes * rows * shape.tasks as f64 * TASK * problem.group_out as f64;
+    let task = if shape.is_signal { SIGNAL } else { TASK };
+    let calls = planes * rows * shape.tasks as f64 * task * problem.group_out as f64;
+    let call = if shape.is_signal { 0.0 } else { CALL };
     let beside = if shares_rows(problem, shape) { SHARED_BESIDE } else { BESIDE };
     let work = compute.max(waiting) + beside * compute.min(waiting);
     let copies = planes * problem.group_in as f64 * copies(problem, shape);
-    (work + copies + calls + CALL) / Constants::CLOCK
+    (work + copies + calls + call) / Constants::CLOCK
 }
 
 /// Whether output rows share what they load.
@@ -115,6 +125,9 @@ fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
 fn tap_row(problem: &Problem, shape: &PlanesShape, vectors: f64) -> f64 {
     let rate = Constants::vector_rate(problem);
     let taps = problem.columns.taps;
+    if shape.is_paired {
+        return vectors * (taps as f64 * PAIRED + DEALT);
+    }
     let block = PHASES * shape.tap_period;
     let unshared =
         |taps: f64, wide: f64| taps * (wide / rate).max((wide * load(problem) + 1.0) / LOADS).max(LATENCY);

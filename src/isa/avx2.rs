@@ -15,7 +15,7 @@ macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $masks:ident, $splat:ident, $load:ident, $load_masked:ident,
      $store:ident, $store_masked:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
      $mul_sub:ident, $neg_mul_add:ident, $max:ident, $min:ident, $transpose:ident,
-     $pattern:ident, $permute:ident) => {
+     $pattern:ident, $permute:ident, $blend:ident, $as_vector:ident) => {
         impl Lanes<$element> for Avx2 {
             type Vector = $vector;
             type Pattern = __m256i;
@@ -41,6 +41,17 @@ macro_rules! lanes {
                 unsafe {
                     let mask = _mm256_loadu_si256($masks.as_ptr().add($lanes - count).cast());
                     $load_masked(from, mask)
+                }
+            }
+
+            #[inline(always)]
+            unsafe fn load_between(self, from: *const $element, first: usize, last: usize, outside: $vector) -> $vector {
+                debug_assert!(first <= $lanes && last <= $lanes);
+                // SAFETY: as in `load_part`, for both masks.
+                unsafe {
+                    let mask = |count: usize| _mm256_loadu_si256($masks.as_ptr().add($lanes - count).cast());
+                    let mask = _mm256_andnot_si256(mask(first), mask(last));
+                    $blend(outside, $load_masked(from, mask), $as_vector(mask))
                 }
             }
 
@@ -225,10 +236,12 @@ unsafe fn transposed_4x4([a, b, c, d]: [__m256d; 4]) -> [__m256d; 4] {
 lanes!(
     f32, __m256, 8, MASK_32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_storeu_ps,
     _mm256_maskstore_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_fmsub_ps,
-    _mm256_fnmadd_ps, _mm256_max_ps, _mm256_min_ps, transpose_8x8, pattern_32, _mm256_permutevar8x32_ps
+    _mm256_fnmadd_ps, _mm256_max_ps, _mm256_min_ps, transpose_8x8, pattern_32, _mm256_permutevar8x32_ps,
+    _mm256_blendv_ps, _mm256_castsi256_ps
 );
 lanes!(
     f64, __m256d, 4, MASK_64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_maskload_pd, _mm256_storeu_pd,
     _mm256_maskstore_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd,
-    _mm256_fnmadd_pd, _mm256_max_pd, _mm256_min_pd, transpose_4x4, pattern_64, permute_64
+    _mm256_fnmadd_pd, _mm256_max_pd, _mm256_min_pd, transpose_4x4, pattern_64, permute_64, _mm256_blendv_pd,
+    _mm256_castsi256_pd
 );

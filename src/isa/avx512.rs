@@ -10,7 +10,7 @@ x86_token! {
 }
 
 macro_rules! lanes {
-    ($element:ty, $vector:ty, $lanes:literal, $mask:ty, $splat:ident, $load:ident, $load_masked:ident,
+    ($element:ty, $vector:ty, $lanes:literal, $mask:ty, $splat:ident, $load:ident, $load_masked:ident, $load_over:ident,
      $store:ident, $store_masked:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
      $mul_sub:ident, $neg_mul_add:ident, $max:ident, $min:ident, $transpose:ident,
      $pattern:ident, $permute:ident, $shifts:ident, $permute_two:ident) => {
@@ -35,7 +35,14 @@ macro_rules! lanes {
             unsafe fn load_part(self, from: *const $element, count: usize) -> $vector {
                 // SAFETY: the token proves AVX-512; lanes off the mask are not accessed, the caller vouches for
                 // the others.
-                unsafe { $load_masked(first::<$lanes>(count) as $mask, from) }
+                unsafe { $load_masked(first_lanes::<$lanes>(count) as $mask, from) }
+            }
+
+            #[inline(always)]
+            unsafe fn load_between(self, from: *const $element, first: usize, last: usize, outside: $vector) -> $vector {
+                let lanes = first_lanes::<$lanes>(last) & !first_lanes::<$lanes>(first);
+                // SAFETY: as in `load_part`.
+                unsafe { $load_over(outside, lanes as $mask, from) }
             }
 
             #[inline(always)]
@@ -47,7 +54,7 @@ macro_rules! lanes {
             #[inline(always)]
             unsafe fn store_part(self, to: *mut $element, vector: $vector, count: usize) {
                 // SAFETY: as in `load_part`.
-                unsafe { $store_masked(to, first::<$lanes>(count) as $mask, vector) }
+                unsafe { $store_masked(to, first_lanes::<$lanes>(count) as $mask, vector) }
             }
 
             #[inline(always)]
@@ -120,6 +127,26 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn deinterleave(self, low: $vector, high: $vector) -> [$vector; 2] {
+                // SAFETY: the token proves AVX-512; the tables have as many numbers.
+                unsafe {
+                    let [even, odd] = [$pattern(EVEN.as_ptr()), $pattern(ODD.as_ptr())];
+                    [$permute_two(low, even, high), $permute_two(low, odd, high)]
+                }
+            }
+
+            #[inline(always)]
+            fn interleave(self, even: $vector, odd: $vector) -> [$vector; 2] {
+                const LOW: [u32; $lanes] = alternating(0);
+                const HIGH: [u32; $lanes] = alternating($lanes / 2);
+                // SAFETY: the token proves AVX-512; the tables have as many numbers.
+                unsafe {
+                    let [low, high] = [$pattern(LOW.as_ptr()), $pattern(HIGH.as_ptr())];
+                    [$permute_two(even, low, odd), $permute_two(even, high, odd)]
+                }
+            }
+
+            #[inline(always)]
             unsafe fn transpose(self, from: *const $element, from_step: isize, to: *mut $element, to_step: isize) {
                 // SAFETY: the caller vouches for the squares, the token proves the instructions.
                 unsafe { $transpose(from, from_step, to, to_step) }
@@ -128,9 +155,24 @@ macro_rules! lanes {
     };
 }
 
+/// The even and the odd places of two vectors.
+const EVEN: [u32; 16] = [0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30];
+const ODD: [u32; 16] = [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31];
+
+/// Places of two vectors, by turns of the one and the other, from `first` on.
+const fn alternating<const LANES: usize>(first: usize) -> [u32; LANES] {
+    let mut places = [0; LANES];
+    let mut at = 0;
+    while at < LANES {
+        places[at] = (first + at / 2 + at % 2 * LANES) as u32;
+        at += 1;
+    }
+    places
+}
+
 /// A mask of the first `count` of `LANES` lanes.
 #[inline(always)]
-fn first<const LANES: usize>(count: usize) -> u32 {
+fn first_lanes<const LANES: usize>(count: usize) -> u32 {
     debug_assert!(count <= LANES);
     (1u32 << count) - 1
 }
@@ -253,13 +295,13 @@ unsafe fn transposed_8x8(rows: [__m512d; 8]) -> [__m512d; 8] {
 }
 
 lanes!(
-    f32, __m512, 16, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_storeu_ps,
+    f32, __m512, 16, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_mask_loadu_ps, _mm512_storeu_ps,
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_fmadd_ps, _mm512_fmsub_ps,
     _mm512_fnmadd_ps, _mm512_max_ps, _mm512_min_ps, transpose_16x16, pattern_32, _mm512_permutexvar_ps,
     shifts_32, _mm512_permutex2var_ps
 );
 lanes!(
-    f64, __m512d, 8, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_maskz_loadu_pd, _mm512_storeu_pd,
+    f64, __m512d, 8, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_maskz_loadu_pd, _mm512_mask_loadu_pd, _mm512_storeu_pd,
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd,
     _mm512_fnmadd_pd, _mm512_max_pd, _mm512_min_pd, transpose_8x8, pattern_64, _mm512_permutexvar_pd,
     shifts_64, _mm512_permutex2var_pd

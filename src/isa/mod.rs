@@ -5,8 +5,9 @@
 //! called below it is `#[inline(always)]`, so that the loops are compiled with these features. One lost
 //! `#[inline(always)]` makes a loop many times slower without a warning; `tests/codegen` watches for it.
 
+mod by_memory;
+
 use core::fmt;
-use core::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use crate::element_type::ElementType;
@@ -39,9 +40,6 @@ pub unsafe trait Isa: Copy + Send + Sync + 'static {
         Self: Lanes<T>;
 }
 
-/// Lanes of two vectors of the widest kind.
-const MOST_LANES: usize = 32;
-
 /// The vector operations that the micro-kernels need, for one element type.
 pub trait Lanes<T>: Isa {
     /// One register.
@@ -63,6 +61,24 @@ pub trait Lanes<T>: Isa {
     /// # Safety
     /// `from` is valid for reading `count` elements.
     unsafe fn load_part(self, from: *const T, count: usize) -> Self::Vector;
+    /// Reads the elements of the lanes `first..last`, of which there may be none; the other lanes are those of `outside`.
+    ///
+    /// # Safety
+    /// `from + lane` is valid for reading for each of these lanes.
+    #[inline(always)]
+    unsafe fn load_between(
+        self,
+        from: *const T,
+        first: usize,
+        last: usize,
+        outside: Self::Vector,
+    ) -> Self::Vector
+    where
+        T: Copy,
+    {
+        // SAFETY: vouched for by the caller.
+        unsafe { by_memory::load_between(self, from, [first, last], outside) }
+    }
     /// Writes `LANES` elements, unaligned.
     ///
     /// # Safety
@@ -104,15 +120,25 @@ pub trait Lanes<T>: Isa {
     where
         T: Copy,
     {
-        debug_assert!(by <= Self::LANES && 2 * Self::LANES <= MOST_LANES);
-        let mut both = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
-        let start: *mut T = both.as_mut_ptr().cast();
-        // SAFETY: both vectors fit, one behind the other, and `by` leaves a whole one.
-        unsafe {
-            self.store(start, low);
-            self.store(start.add(Self::LANES), high);
-            self.load(start.add(by))
-        }
+        by_memory::shift(self, low, high, by)
+    }
+    /// The elements of even and of odd places of two vectors, one behind the other.
+    #[inline(always)]
+    fn deinterleave(self, low: Self::Vector, high: Self::Vector) -> [Self::Vector; 2]
+    where
+        T: Copy,
+    {
+        let place = |at: usize| at % 2 * Self::LANES + at / 2;
+        by_memory::rearrange(self, [low, high], place)
+    }
+    /// Two vectors, one behind the other, whose even places are `even` and whose odd places are `odd`.
+    #[inline(always)]
+    fn interleave(self, even: Self::Vector, odd: Self::Vector) -> [Self::Vector; 2]
+    where
+        T: Copy,
+    {
+        let place = |at: usize| 2 * (at % Self::LANES) + at / Self::LANES;
+        by_memory::rearrange(self, [even, odd], place)
     }
     /// Transposes a square of `LANES` x `LANES`: `to[c * to_step + r] = from[r * from_step + c]`.
     ///

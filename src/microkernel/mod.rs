@@ -11,6 +11,7 @@ pub(crate) mod fft;
 mod finish;
 pub(crate) mod gemm_tile;
 pub(crate) mod row_pass;
+pub(crate) mod signal_tile;
 pub(crate) mod sliding_tile;
 pub(crate) mod spectrum;
 pub(crate) mod transpose;
@@ -50,5 +51,6 @@ pub fn hot_loops(registers: usize) -> Vec<HotLoop> {
     loops.extend(fft::hot_loops(registers));
     loops.extend(column_pass::hot_loops(registers));
     loops.extend(row_pass::hot_loops());
+    loops.extend(signal_tile::hot_loops());
     loops
 }

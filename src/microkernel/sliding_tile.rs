@@ -38,8 +38,9 @@ pub(crate) const SHARED_ROWS: usize = 4;
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set and `tap_rows(g)` those of sweep g,
 /// * `input + c * channel_step + g * sweep_step + j * row_step + column(t) + x` is readable for all `c < channels`,
-///   `g < sweeps`, `j < rows + tap_rows(g) - 1`, `x < width` rounded up to `lanes`, where `column(t)` is, run by run and
-///   step by step, `start + step * i + lanes * p` for all `p < phases`; `phases` is from 1 to [`MAX_PHASES`];
+///   `g < sweeps`, `j < rows + tap_rows(g) - 1`, `x < width` rounded up to `lanes`, or, of one row that does not add to
+///   old outputs, `x < width` or `x < lanes`, whichever are more; `column(t)` is, run by run and step by step,
+///   `start + step * i + lanes * p` for all `p < phases`; `phases` is from 1 to [`MAX_PHASES`];
 /// * `weights + c * weight_channel_step + t * weight_column_step + g * weight_sweep_step + k` is readable for all
 ///   `k < tap_rows(g)`;
 /// * `output + r * output_row_step + x * output_step` is readable and writable for all `r < rows`, `x < width`;

@@ -18,7 +18,7 @@ use core::ops::Range;
 use super::{Estimate, Packing, Prepared, Strategy};
 use crate::call::Call;
 use crate::conv::{Border, Operation};
-use crate::cost::{DepthwiseShape, Machine, depthwise_seconds};
+use crate::cost::{DepthwiseShape, Machine, depthwise_least_seconds, depthwise_seconds};
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::microkernel::Finish;
@@ -44,6 +44,10 @@ impl<T: Element> Strategy<T> for Depthwise {
         let shape =
             DepthwiseShape { lanes: cut.lanes, copied: cut.copied(problem), tasks: cut.tasks(problem) };
         Ok(Estimate { seconds: depthwise_seconds(problem, machine, &shape), workspace: cut.workspace::<T>() })
+    }
+
+    fn least_seconds(&self, problem: &Problem) -> f64 {
+        depthwise_least_seconds(problem)
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {

@@ -13,6 +13,7 @@ mod cut;
 mod frame;
 mod interleaved;
 mod planes;
+mod signal;
 mod taps;
 mod tiles;
 
@@ -34,10 +35,16 @@ impl<T: Element> Strategy<T> for Direct {
 
     fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined> {
         let planes = planes::estimate::<T>(problem, machine);
+        if signal::is_signal(problem) {
+            return Ok(planes); // one channel fills no lanes
+        }
         Ok(cheaper_channels::<T>(problem, machine, &planes).unwrap_or(planes))
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
+        if signal::is_signal(problem) {
+            return Ok(Box::new(PlanesPlan::<T>::new(problem)));
+        }
         let planes = planes::estimate::<T>(problem, machine);
         Ok(match cheaper_channels::<T>(problem, machine, &planes) {
             Some(_) => Box::new(ChannelsPlan::<T>::new(problem, machine)?),

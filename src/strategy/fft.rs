@@ -30,7 +30,7 @@ mod tiles;
 use self::cut::Cut;
 use super::{Estimate, Prepared, Strategy};
 use crate::conv::Accuracy;
-use crate::cost::Machine;
+use crate::cost::{Constants, Machine};
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::problem::Problem;
@@ -51,6 +51,10 @@ impl<T: Element + Transformed> Strategy<T> for Fft {
 
     fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined> {
         cheapest(problem, machine).map(|(_, estimate)| estimate)
+    }
+
+    fn least_seconds(&self, problem: &Problem) -> f64 {
+        Constants::fft_least_seconds(problem)
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {

@@ -43,6 +43,10 @@ impl<T: Element> Strategy<T> for Gemm {
         })
     }
 
+    fn least_seconds(&self, problem: &Problem) -> f64 {
+        Constants::gemm_least_seconds(problem)
+    }
+
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
         let shape = Shape::new(problem, machine);
         let packed_len =

@@ -37,22 +37,46 @@ impl<T: Element> SlidingTile<'_, T> {
     pub(super) unsafe fn single_row<I: Lanes<T>>(&self, isa: I, row: usize) -> usize {
         let mut column = 0;
         while column < self.width {
-            // SAFETY: each block starts at a column below `width` and is no wider than what is left, rounded up
-            // to whole vectors.
+            let (vectors, start) = self.next_block(column, I::LANES);
+            // SAFETY: the block is part of the row, or as wide as may be read beyond it.
             unsafe {
-                column += match (self.width - column).div_ceil(I::LANES) {
-                    VECTORS.. => self.row_block::<I, VECTORS, true>(isa, row, column),
-                    4.. => self.row_block::<I, 4, false>(isa, row, column),
-                    2.. => self.row_block::<I, 2, false>(isa, row, column),
-                    _ => self.row_block::<I, 1, false>(isa, row, column),
-                };
+                match vectors {
+                    VECTORS => self.row_block::<I, VECTORS, true>(isa, row, start),
+                    4 => self.row_block::<I, 4, false>(isa, row, start),
+                    2 => self.row_block::<I, 2, false>(isa, row, start),
+                    _ => self.row_block::<I, 1, false>(isa, row, start),
+                }
             }
+            column = start + vectors * I::LANES;
         }
         1
     }
 
-    /// `WIDTH` vectors of outputs from (`row`, `column`); returns how many columns that are. Only with `SHARED`, taps
-    /// share their loads; the order of the products is the same.
+    /// The vectors of the next block, and where it starts: before `column` if a single block ends the row then, which
+    /// computes some outputs again.
+    #[inline(always)]
+    fn next_block(&self, column: usize, lanes: usize) -> (usize, usize) {
+        let left = self.width - column;
+        let enough = match left.div_ceil(lanes) {
+            5.. => VECTORS,
+            3..=4 => 4,
+            vectors => vectors,
+        };
+        // Old outputs are read, and must not have been written yet.
+        if enough * lanes <= self.width && !self.finish.accumulates() {
+            return (enough, column.min(self.width - enough * lanes));
+        }
+        let whole = if self.finish.accumulates() { left.div_ceil(lanes) } else { left / lanes };
+        match whole {
+            VECTORS.. => (VECTORS, column),
+            4.. => (4, column),
+            2.. => (2, column),
+            _ => (1, column),
+        }
+    }
+
+    /// `WIDTH` vectors of outputs from (`row`, `column`). Only with `SHARED`, taps share their loads; the order of the
+    /// products is the same.
     ///
     /// # Safety
     /// As for `single_row`; of the columns, those below `width` are written.
@@ -62,7 +86,7 @@ impl<T: Element> SlidingTile<'_, T> {
         isa: I,
         row: usize,
         column: usize,
-    ) -> usize {
+    ) {
         let width = WIDTH * I::LANES;
         let target = self.target(row, column, 1, width);
         // SAFETY: a part of the tile; see `SlidingTile`. Pointers one step beyond what is read are not used.
@@ -87,7 +111,6 @@ impl<T: Element> SlidingTile<'_, T> {
             self.finish.write(isa, &mut sums, to, row_step);
             staging.end(&target, width);
         }
-        width
     }
 
     /// Adds the products of one tap row.

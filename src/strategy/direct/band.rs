@@ -188,19 +188,18 @@ pub(super) struct Band {
     pub(super) order: TapOrder,
     /// Where tap columns find their inputs in a row of the band: of a whole chunk, and of the last one.
     in_band: Vec<Vec<Run>>,
-    /// The same in the input itself, for a stride of one.
-    in_place: Vec<Vec<Run>>,
+    /// The same in the input itself, for a stride of one, if it differs.
+    in_place: Option<Vec<Vec<Run>>>,
     /// Where each segment of a row starts in the input.
     pub(super) segments: Vec<isize>,
 }
 
 impl Band {
-    pub(super) fn new(problem: &Problem, spacing: &RowSpacing, pixel: usize) -> Self {
+    /// `pixel`: values in a column; `lanes`: those of vectors that taps share, if they do.
+    pub(super) fn new(problem: &Problem, spacing: &RowSpacing, pixel: usize, lanes: usize) -> Self {
         let shape = BandShape::new(problem, spacing, pixel);
         let Axis { stride, dilation, taps, .. } = problem.columns;
         let chunk = shape.tap_columns;
-        let taps_share = pixel == 1 && !spacing.rows_share(problem.rows.taps);
-        let lanes = if taps_share { problem.isa.lanes(problem.element) } else { 0 };
         let order = TapOrder::new(&problem.columns, chunk, shape.is_dense, lanes);
         let in_band = |tap: usize| {
             let at = if shape.is_dense {
@@ -223,13 +222,13 @@ impl Band {
         };
         // In the input, at a stride of one; columns so far apart that this wraps are not read in place.
         let in_input = |tap: usize| (tap * dilation).wrapping_mul(pixel) as isize;
-        let in_place = if stride == 1 { places(&in_input) } else { Vec::new() };
+        let in_place = if stride == 1 && !shape.is_dense { Some(places(&in_input)) } else { None };
         Band { shape, pixel, order, in_band: places(&in_band), in_place, segments }
     }
 
     /// The places of `count` tap columns, in the band or in place.
     pub(super) fn runs(&self, count: usize, in_place: bool) -> &[Run] {
-        let placements = if in_place { &self.in_place } else { &self.in_band };
+        let placements = self.in_place.as_ref().filter(|_| in_place).unwrap_or(&self.in_band);
         &placements[usize::from(count != self.shape.tap_columns)]
     }
 }

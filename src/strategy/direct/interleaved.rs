@@ -48,7 +48,7 @@ impl Interleaved {
         let channels = channels(problem)?;
         let period = period(problem);
         let pattern = period * problem.isa.lanes(problem.element);
-        Some(Interleaved { band: Band::new(problem, spacing, channels), period, pattern })
+        Some(Interleaved { band: Band::new(problem, spacing, channels, 0), period, pattern })
     }
 
     /// Whether the pixels of input and output are as the request says.

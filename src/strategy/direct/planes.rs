@@ -18,6 +18,7 @@ use core::ops::Range;
 
 use super::band::{Band, BandShape, RowSpacing, row_axis};
 use super::interleaved::{Interleaved, channels, period};
+use super::signal::{Signal, is_paired};
 use super::taps::TapOrder;
 use crate::call::Call;
 use crate::conv::Operation;
@@ -32,7 +33,7 @@ use crate::window::Extensions;
 use crate::workspace::take;
 
 /// Outputs of one row in a task: long enough to forget the cost of a task, short enough to share a signal out.
-const TASK_COLUMNS: usize = 8192;
+pub(super) const TASK_COLUMNS: usize = 8192;
 /// Rows of so many vectors are not worth reading in place if their ends are copied.
 const SHORT_ROW: usize = 6;
 
@@ -47,6 +48,8 @@ pub(super) struct PlanesPlan<T> {
     pub(super) band: Band,
     /// Another way, if the request is for interleaved channels; the views decide.
     pub(super) interleaved: Option<Interleaved>,
+    /// Another way for one row of one channel; the views decide.
+    signal: Option<Signal>,
 }
 
 pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Estimate {
@@ -55,7 +58,10 @@ pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Estimate {
     let planar = BandShape::new(problem, &spacing, 1);
     let pixel = channels(problem);
     let workspace = pixel.map_or(0, |pixel| BandShape::new(problem, &spacing, pixel).bytes::<T>());
-    let lanes = if spacing.rows_share(problem.rows.taps) { 0 } else { problem.isa.lanes(problem.element) };
+    let signal = if pixel.is_none() { Signal::new(problem, &planar) } else { None };
+    let workspace = workspace.max(signal.as_ref().map_or(0, Signal::bytes::<T>));
+    let lanes = shared_lanes(problem, &spacing);
+    let order = TapOrder::new(&problem.columns, planar.tap_columns, planar.is_dense, lanes);
     let shape = PlanesShape {
         rows: axis.output,
         planes: if axis == problem.rows { problem.batch() } else { 1 }
@@ -65,12 +71,20 @@ pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Estimate {
         sweeps: spacing.taps.min(problem.rows.taps),
         block: spacing.block,
         tasks: problem.columns.output.div_ceil(TASK_COLUMNS),
-        tap_period: TapOrder::new(&problem.columns, planar.tap_columns, planar.is_dense, lanes).period,
+        tap_period: order.period,
+        is_signal: signal.is_some(),
+        is_paired: signal.is_some() && is_paired(problem),
     };
     Estimate {
         seconds: planes_seconds(problem, machine, &shape),
         workspace: planar.bytes::<T>().max(workspace),
     }
+}
+
+/// Lanes, if taps that are so far apart are to follow each other.
+fn shared_lanes(problem: &Problem, spacing: &RowSpacing) -> usize {
+    let rows_share = spacing.rows_share(problem.rows.taps);
+    if rows_share || is_paired(problem) { 0 } else { problem.isa.lanes(problem.element) }
 }
 
 /// Outputs of one group of channels: `rows` rows from `first` on, `spacing.tile` apart.
@@ -133,15 +147,21 @@ impl<T: Element> Prepared<T> for PlanesPlan<T> {
 
     fn tasks(&self) -> usize {
         let chunks = self.problem.columns.output.div_ceil(TASK_COLUMNS);
-        self.problem.batch() * self.problem.groups() * self.rows.blocks * self.rows.phases * chunks
+        let tasks =
+            self.problem.batch() * self.problem.groups() * self.rows.blocks * self.rows.phases * chunks;
+        tasks.max(self.signal.as_ref().map_or(0, Signal::tasks))
     }
 
     fn workspace(&self) -> usize {
         let bytes = |band: &Band| band.shape.bytes::<T>();
-        bytes(&self.band).max(self.interleaved.as_ref().map_or(0, |interleaved| bytes(&interleaved.band)))
+        let interleaved = self.interleaved.as_ref().map_or(0, |interleaved| bytes(&interleaved.band));
+        bytes(&self.band).max(interleaved).max(self.signal.as_ref().map_or(0, Signal::bytes::<T>))
     }
 
     fn run(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
+        if let Some(signal) = self.signal.as_ref().filter(|signal| signal.is_usable(call, &self.problem)) {
+            return signal.run(self, call, task, workspace);
+        }
         let with_rows = self.items_are_rows.then(|| call.with_items_as_rows());
         let call = with_rows.as_ref().unwrap_or(call);
         let Some(region) = self.region(task) else { return };
@@ -175,6 +195,7 @@ impl<T: Element> Prepared<T> for PlanesPlan<T> {
 
 impl<T: Element> PlanesPlan<T> {
     pub(super) fn new(problem: &Problem) -> Self {
+        let request = problem;
         let axis = row_axis(problem);
         let items_are_rows = axis != problem.rows;
         let mut problem = Problem { rows: axis, ..problem.clone() };
@@ -182,12 +203,16 @@ impl<T: Element> PlanesPlan<T> {
             problem.conv.batch = 1;
         }
         let rows = RowSpacing::new(&problem, &axis);
+        let band = Band::new(&problem, &rows, 1, shared_lanes(request, &rows));
+        let interleaved = Interleaved::new(&problem, &rows);
+        let signal = if interleaved.is_none() { Signal::new(request, &band.shape) } else { None };
         PlanesPlan {
             items_are_rows,
             extensions: Extensions::new(problem.conv.border),
             finish: Finish::new(&problem.conv),
-            band: Band::new(&problem, &rows, 1),
-            interleaved: Interleaved::new(&problem, &rows),
+            signal,
+            band,
+            interleaved,
             rows,
             problem,
         }
@@ -216,7 +241,7 @@ impl<T: Element> PlanesPlan<T> {
         };
         let chunk = digit(problem.columns.output.div_ceil(TASK_COLUMNS));
         let [phase, block, group] = [spacing.phases, spacing.blocks, problem.groups()].map(&mut digit);
-        let item = task;
+        let item = Some(task).filter(|&item| item < problem.batch())?;
         let first = block * spacing.block * spacing.tile + phase;
         let left = problem.rows.output.checked_sub(first).filter(|&left| left > 0)?;
         let start = chunk * TASK_COLUMNS;

@@ -9,6 +9,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 /// Plan, packed kernel and workspace of a request, chosen with the kernel known.
 pub struct Layer<T: Element> {
     conv: Conv,
+    /// Sizes of input, kernel and output.
+    shapes: [[usize; 4]; 3],
     convolver: Convolver<T>,
     /// What `pack_and_run` packs into.
     repacked: PackedKernel<T>,
@@ -28,7 +30,9 @@ impl<T: Element> Layer<T> {
             1 => None,
             _ => Some(ThreadPoolBuilder::new().num_threads(threads).build()?),
         };
-        Ok(Layer { conv, convolver, repacked, workspace, pool })
+        let plan = convolver.plan();
+        let shapes = [plan.input_shape(), plan.kernel_shape(), plan.output_shape()];
+        Ok(Layer { conv, shapes, convolver, repacked, workspace, pool })
     }
 
     /// Names of strategy and instruction set.
@@ -44,13 +48,12 @@ impl<T: Element> Layer<T> {
 
     /// Sizes of input, kernel and output.
     pub fn shapes(&self) -> [[usize; 4]; 3] {
-        let plan = self.convolver.plan();
-        [plan.input_shape(), plan.kernel_shape(), plan.output_shape()]
+        self.shapes
     }
 
     /// With everything prepared. The views are made anew for each call, as a caller would.
     pub fn run(&mut self, input: &[T], output: &mut [T]) -> Result<(), convolve::Error> {
-        let (x, y) = views(&self.conv, self.shapes(), input, output)?;
+        let (x, y) = views(&self.conv, &self.shapes, input, output)?;
         match &self.pool {
             None => self.convolver.execute(x, y, &mut self.workspace),
             Some(pool) => self.convolver.execute_with(pool, x, y, &mut self.workspace),
@@ -66,7 +69,7 @@ impl<T: Element> Layer<T> {
     ) -> Result<(), convolve::Error> {
         let plan = self.convolver.plan();
         plan.pack_into(&mut self.repacked, View::nchw(kernel, plan.kernel_shape())?, None)?;
-        let (x, y) = views(&self.conv, self.shapes(), input, output)?;
+        let (x, y) = views(&self.conv, &self.shapes, input, output)?;
         match &self.pool {
             None => plan.execute(&self.repacked, x, y, &mut self.workspace),
             Some(pool) => plan.execute_with(pool, &self.repacked, x, y, &mut self.workspace),
@@ -77,7 +80,7 @@ impl<T: Element> Layer<T> {
     pub fn run_once(&self, kernel: &[T], input: &[T], output: &mut [T]) -> Result<(), convolve::Error> {
         let kernel = View::nchw(kernel, self.convolver.plan().kernel_shape())?;
         let convolver = self.conv.with_kernel(kernel, None)?;
-        let (x, y) = views(&self.conv, self.shapes(), input, output)?;
+        let (x, y) = views(&self.conv, &self.shapes, input, output)?;
         match &self.pool {
             None => convolver.execute(x, y, &mut convolver.workspace()?),
             Some(pool) => {
@@ -90,9 +93,10 @@ impl<T: Element> Layer<T> {
 
 type Views<'a, T> = (View<'a, T>, ViewMut<'a, T>);
 
+#[inline]
 fn views<'a, T: Element>(
     conv: &Conv,
-    [x, _, y]: [[usize; 4]; 3],
+    &[x, _, y]: &[[usize; 4]; 3],
     input: &'a [T],
     output: &'a mut [T],
 ) -> Result<Views<'a, T>, convolve::Error> {

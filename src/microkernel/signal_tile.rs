@@ -1,0 +1,60 @@
+//! The tiles of signals with short kernels: one row of neighbouring outputs, and nothing around it.
+//!
+//! The tile of planes (`sliding_tile.rs`) computes such rows as well, and in the same order of products. These two have
+//! less to set up, and the second has fewer loads:
+//!
+//! * [`FewTaps`]: the plain loop, for kernels of a few taps;
+//! * [`Pairs`] (`pairs.rs`): even and odd inputs apart, so that each load serves two outputs.
+
+mod few_taps;
+mod pairs;
+
+use core::ops::Range;
+
+use super::{Finish, HotLoop, Vouched};
+use crate::element::Element;
+use crate::isa::Lanes;
+
+pub(crate) use few_taps::FewTaps;
+pub(crate) use pairs::{Pairs, phases_len};
+
+/// What both kinds have in common: `width` outputs from a row of inputs, each a sum over `taps`.
+///
+/// # Safety
+/// Whoever makes it vouches that, with `lanes` those of the instruction set,
+/// * `input + i` is readable for all i in `inside`, which is a part of the inputs `0..width + taps - 1`;
+/// * there is a tap;
+/// * `output + x` is writable for all `x < width`, and does not overlap the input;
+/// * `finish` does not accumulate.
+#[derive(Clone)]
+pub(crate) struct Row<'a, T> {
+    pub(crate) input: *const T,
+    /// The inputs that are there; the others are `outside`.
+    pub(crate) inside: Range<usize>,
+    pub(crate) outside: T,
+    pub(crate) taps: &'a [T],
+    pub(crate) output: *mut T,
+    pub(crate) width: usize,
+    pub(crate) bias: T,
+    pub(crate) finish: Finish<T>,
+    pub(crate) _vouched: Vouched,
+}
+
+impl<T: Element> Row<'_, T> {
+    /// A vector of inputs from `at` on.
+    #[inline(always)]
+    fn load<I: Lanes<T>>(&self, isa: I, at: usize) -> I::Vector {
+        let Range { start, end } = self.inside;
+        let [first, last] = [start, end].map(|edge| edge.saturating_sub(at).min(I::LANES));
+        // SAFETY: these lanes are inside.
+        unsafe { isa.load_between(self.input.wrapping_add(at), first, last, isa.splat(self.outside)) }
+    }
+}
+
+pub(super) fn hot_loops() -> Vec<HotLoop> {
+    // Of each pair two taps, an input each.
+    vec![
+        HotLoop { microkernel: "FewTaps", multiply_adds: few_taps::VECTORS },
+        HotLoop { microkernel: "Pairs", multiply_adds: 4 * pairs::MOST_PAIRS },
+    ]
+}

@@ -1,0 +1,108 @@
+//! A few taps: each loads its inputs.
+
+use super::Row;
+use crate::element::Element;
+use crate::isa::{Lanes, Microkernel};
+
+/// Vectors of the widest block.
+pub(super) const VECTORS: usize = 10;
+
+/// The plain loop over a [`Row`].
+pub(crate) struct FewTaps<'a, T>(pub(crate) Row<'a, T>);
+
+impl<T: Element> Microkernel<T> for FewTaps<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let row = self.0;
+        // Windows of these outputs lie inside. They begin after whole vectors, at a cache line if the row does.
+        let end = (row.inside.end + 1).saturating_sub(row.taps.len());
+        let start = row.inside.start.next_multiple_of(I::LANES);
+        let (start, end) = if end >= start + I::LANES { (start, end) } else { (0, 0) };
+        row.at_ends(isa, 0, start);
+        let mut column = start;
+        while column < end {
+            let (vectors, first) = block([start, end], column, I::LANES);
+            // SAFETY: windows inside.
+            unsafe {
+                match vectors {
+                    VECTORS => row.few::<I, VECTORS>(isa, first),
+                    4 => row.few::<I, 4>(isa, first),
+                    2 => row.few::<I, 2>(isa, first),
+                    _ => row.few::<I, 1>(isa, first),
+                }
+            }
+            column = first + vectors * I::LANES;
+        }
+        row.at_ends(isa, end, row.width);
+    }
+}
+
+/// The vectors of the block for `column`, one of a vector or more, and where it starts: before `column`, where a block that
+/// ends with them does what is left. It computes some outputs again.
+#[inline(always)]
+fn block([start, end]: [usize; 2], column: usize, lanes: usize) -> (usize, usize) {
+    let left = end - column;
+    let enough = match left.div_ceil(lanes) {
+        8.. => VECTORS,
+        3..=7 => 4,
+        vectors => vectors,
+    };
+    let is_last = left <= enough * lanes;
+    if is_last && enough * lanes <= end - start {
+        return (enough, end - enough * lanes);
+    }
+    let whole = match left / lanes {
+        VECTORS.. => VECTORS,
+        4.. => 4,
+        2.. => 2,
+        _ => 1,
+    };
+    (whole, column)
+}
+
+impl<T: Element> Row<'_, T> {
+    /// The outputs from `column` to `end`, some of whose inputs may be outside.
+    #[inline(always)]
+    fn at_ends<I: Lanes<T>>(&self, isa: I, mut column: usize, end: usize) {
+        while column < end {
+            let mut sums = [[isa.splat(self.bias)]];
+            for (t, &tap) in self.taps.iter().enumerate() {
+                sums[0][0] = isa.mul_add(isa.splat(tap), self.load(isa, column + t), sums[0][0]);
+            }
+            self.finish.limit(isa, &mut sums);
+            let count = (end - column).min(I::LANES);
+            // SAFETY: outputs of the row.
+            unsafe { isa.store_part(self.output.add(column), sums[0][0], count) };
+            column += count;
+        }
+    }
+
+    /// Outputs of `WIDTH` vectors from `column` on.
+    ///
+    /// # Safety
+    /// They are outputs of the row, and their windows lie inside.
+    #[inline(always)]
+    unsafe fn few<I: Lanes<T>, const WIDTH: usize>(&self, isa: I, column: usize) {
+        // SAFETY: see `Row`.
+        unsafe {
+            let mut sums = [isa.splat(self.bias); WIDTH];
+            let mut input = self.input.add(column);
+            for &tap in self.taps {
+                let tap = isa.splat(tap);
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = isa.mul_add(tap, isa.load(input.add(v * I::LANES)), *sum);
+                }
+                // One step beyond the last one, unused.
+                input = input.wrapping_add(1);
+            }
+            // A copy, lest the sums be kept in memory.
+            let mut results = [sums];
+            self.finish.limit(isa, &mut results);
+            for (v, &result) in results[0].iter().enumerate() {
+                isa.store(self.output.add(column + v * I::LANES), result);
+            }
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Signals: one row of each channel, with a kernel for each channel. What surrounds the tiles may take as long as they do.
+//!
+//! All that depends on the problem alone has been worked out. A short signal is copied with its borders, as a whole, and
+//! one tile computes all; of a long one, only what lies under the ends of the output is copied.
+
+use core::ops::Range;
+
+use super::band::BandShape;
+use super::planes::{PlanesPlan, TASK_COLUMNS};
+use crate::call::Call;
+use crate::element::Element;
+use crate::microkernel::Vouched;
+use crate::microkernel::signal_tile::{FewTaps, Pairs, Row, phases_len};
+use crate::microkernel::sliding_tile::SlidingTile;
+use crate::problem::Problem;
+use crate::window::Extensions;
+use crate::workspace::{Booking, take};
+
+/// Bytes of a padded signal that is copied as a whole: the ends of a long one would take longer.
+const SHORT: usize = 6 << 10;
+/// Values that copies may take.
+const MOST_VALUES: usize = 16 << 10;
+/// Taps from which on even and odd inputs are dealt out. With more taps than two vectors have lanes, those a vector apart
+/// share more loads.
+const LEAST_PAIRED_TAPS: usize = 6;
+/// Bytes. Vectors as long as a cache line have loads that are worth saving.
+const CACHE_LINE: usize = 64;
+
+/// Whether the channels of a problem are signals.
+pub(super) fn is_signal(problem: &Problem) -> bool {
+    let (rows, columns) = (&problem.rows, &problem.columns);
+    let is_row = [rows.taps, rows.input, rows.output, rows.before] == [1, 1, 1, 0];
+    let is_single = [problem.group_in, problem.group_out, columns.stride] == [1; 3];
+    is_row && is_single && problem.conv.accumulate == 0.0
+}
+
+/// Whether even and odd inputs of its signals are dealt out, which takes taps in their own order.
+pub(super) fn is_paired(problem: &Problem) -> bool {
+    let (columns, lanes) = (&problem.columns, problem.isa.lanes(problem.element));
+    let is_line = lanes * problem.element.size() >= CACHE_LINE;
+    let is_short = (LEAST_PAIRED_TAPS..=2 * lanes).contains(&columns.taps);
+    is_line && is_short && columns.dilation == 1 && is_signal(problem)
+}
+
+/// Which tile computes.
+#[derive(Clone, Copy, PartialEq)]
+enum Tile {
+    FewTaps,
+    Pairs,
+    Sliding,
+}
+
+/// How the outputs of a signal are computed.
+pub(super) struct Signal {
+    tile: Tile,
+    /// Whether the tile knows what is outside, so that nothing needs to be copied. If not:
+    is_extended: bool,
+    /// The outputs whose windows are read in place; what lies before and after goes through copies.
+    in_place: Range<usize>,
+    lanes: usize,
+    /// Values of the largest copy, with what a vector reads beyond it, and of what a tile needs.
+    copied: usize,
+    phases: usize,
+    /// Parts that a signal is cut into, and signals.
+    chunks: usize,
+    signals: usize,
+}
+
+impl Signal {
+    /// `None` where the problem is none of this kind.
+    pub(super) fn new(problem: &Problem, shape: &BandShape) -> Option<Self> {
+        let columns = &problem.columns;
+        if !is_signal(problem) || columns.taps != shape.tap_columns || columns.output == 0 {
+            return None;
+        }
+        let lanes = problem.isa.lanes(problem.element);
+        let tile = match () {
+            () if is_paired(problem) => Tile::Pairs,
+            () if columns.taps <= lanes && columns.dilation == 1 => Tile::FewTaps,
+            () => Tile::Sliding,
+        };
+        let (output, extent) = (columns.output, columns.extent);
+        let end = (columns.before + columns.input + 1).saturating_sub(extent).min(output);
+        let start = if columns.before == 0 { 0 } else { columns.before.checked_next_multiple_of(lanes)? };
+        let padded = output.checked_add(extent)?.checked_mul(problem.element.size())?;
+        let is_inside = columns.before == 0 && end == output;
+        let is_short = !is_inside && padded <= SHORT || end < start + lanes;
+        let in_place = if is_short { output..output } else { start..end };
+        // Where what is read in place is less than a vector in the last task, it is copied as well.
+        let copied = in_place.start.max(output - in_place.end + lanes).min(output).max(lanes);
+        let copied = copied.checked_add(lanes + extent)?;
+        let constant = Extensions::<f64>::new(problem.conv.border).constant_of_columns();
+        let is_extended = constant.is_some() && tile != Tile::Sliding;
+        let copied = if is_extended { 0 } else { copied };
+        let phases = if tile == Tile::Pairs { phases_len(lanes, columns.taps) } else { 0 };
+        let [chunks, signals] = [output.div_ceil(TASK_COLUMNS), problem.batch() * problem.groups()];
+        let signal = Signal { tile, is_extended, in_place, lanes, copied, phases, chunks, signals };
+        (copied <= MOST_VALUES).then_some(signal)
+    }
+
+    pub(super) fn tasks(&self) -> usize {
+        self.chunks.saturating_mul(self.signals)
+    }
+
+    /// Bytes of workspace.
+    pub(super) fn bytes<T>(&self) -> usize {
+        Booking::new().add::<T>(self.copied).add::<T>(self.phases).bytes()
+    }
+
+    /// Whether samples are neighbours.
+    #[inline]
+    pub(super) fn is_usable<T>(&self, call: &Call<'_, T>, problem: &Problem) -> bool {
+        (call.input_strides[3] == 1 || problem.columns.input <= 1)
+            && (call.output_strides[3] == 1 || problem.columns.output == 1)
+    }
+
+    /// Computes the outputs of a task.
+    pub(super) fn run<T: Element>(
+        &self,
+        plan: &PlanesPlan<T>,
+        call: &Call<'_, T>,
+        task: usize,
+        mut memory: &mut [u8],
+    ) {
+        let [signal, chunk] =
+            if task < self.chunks { [0, task] } else { [task / self.chunks, task % self.chunks] };
+        if signal >= self.signals {
+            return;
+        }
+        let start = chunk * TASK_COLUMNS;
+        let end = (start + TASK_COLUMNS).min(plan.problem.columns.output);
+        let mut job = Job {
+            signal: self,
+            plan,
+            call,
+            place: place(plan, signal),
+            copy: take(&mut memory, self.copied),
+            phases: take(&mut memory, self.phases),
+        };
+        if self.is_extended {
+            return job.extended(start..end);
+        }
+        let within = |at: usize| at.clamp(start, end);
+        let mut middle = within(self.in_place.start)..within(self.in_place.end);
+        if middle.len() < self.lanes {
+            middle.end = middle.start;
+        }
+        job.copied(start..middle.start);
+        job.in_place(middle.clone());
+        job.copied(middle.end..end);
+    }
+}
+
+/// Item and channel.
+fn place<T: Element>(plan: &PlanesPlan<T>, signal: usize) -> [usize; 2] {
+    match plan.problem.groups() {
+        1 => [signal, 0],
+        groups => [signal / groups, signal % groups],
+    }
+}
+
+/// One task.
+struct Job<'a, T: Element> {
+    signal: &'a Signal,
+    plan: &'a PlanesPlan<T>,
+    call: &'a Call<'a, T>,
+    /// Item and channel.
+    place: [usize; 2],
+    copy: &'a mut [T],
+    phases: &'a mut [T],
+}
+
+impl<T: Element> Job<'_, T> {
+    /// With a constant border.
+    #[inline]
+    fn extended(&mut self, columns: Range<usize>) {
+        let (problem, [item, channel]) = (&self.plan.problem, self.place);
+        let axis = &problem.columns;
+        let first = axis.start(columns.start);
+        let count = (columns.len() + axis.taps - 1) as isize;
+        let [start, end] = [0, axis.input as isize].map(|edge| (edge - first).clamp(0, count) as usize);
+        // SAFETY: inputs from `first` on, of which those inside the input are read.
+        unsafe { self.compute(self.call.input_at(item, channel, [0, first]), start..end, columns) };
+    }
+
+    #[inline]
+    fn in_place(&mut self, columns: Range<usize>) {
+        if columns.is_empty() {
+            return;
+        }
+        let [item, channel] = self.place;
+        let axis = &self.plan.problem.columns;
+        let first = self.call.input_at(item, channel, [0, axis.start(columns.start)]);
+        // SAFETY: windows inside the input, of at least a vector of outputs.
+        unsafe { self.compute(first, 0..columns.len() + axis.extent - 1, columns) };
+    }
+
+    #[inline]
+    fn copied(&mut self, columns: Range<usize>) {
+        if columns.is_empty() {
+            return;
+        }
+        let (problem, [item, channel]) = (&self.plan.problem, self.place);
+        let plane = self.call.plane(problem, item, channel, &self.plan.extensions);
+        let reach = problem.columns.extent - 1;
+        let first = problem.columns.start(columns.start);
+        plane.read(0, first, 1, &mut self.copy[..columns.len() + reach]);
+        debug_assert!(columns.len().max(self.signal.lanes) + reach <= self.copy.len());
+        // SAFETY: what lies under these outputs has been copied; there is room for a vector of them.
+        unsafe { self.compute(self.copy.as_ptr(), 0..columns.len() + reach, columns) };
+    }
+
+    /// # Safety
+    /// Of the inputs from `input` on, those `inside` are readable; all that are under the outputs, or under a vector of them
+    /// if they are fewer, unless the border is constant.
+    #[inline]
+    unsafe fn compute(&mut self, input: *const T, inside: Range<usize>, columns: Range<usize>) {
+        let (problem, [item, channel]) = (&self.plan.problem, self.place);
+        if self.signal.tile == Tile::Sliding {
+            // SAFETY: vouched for by the caller; the tile knows no border.
+            return unsafe { self.slide(input, columns) };
+        }
+        let taps = problem.columns.taps;
+        let row = Row {
+            input,
+            inside,
+            outside: self.plan.extensions.constant_of_columns().unwrap_or_default(),
+            taps: &self.call.packed[channel * taps..][..taps],
+            output: self.call.output_at(item, channel, [0, columns.start]),
+            width: columns.len(),
+            bias: self.call.bias(channel),
+            finish: self.plan.finish,
+            // SAFETY: inputs as the caller vouches; outputs inside the output view, whose shape was checked, and
+            // neighbours; a problem that accumulates is not of this kind.
+            _vouched: unsafe { Vouched::new() },
+        };
+        match self.signal.tile {
+            // The phases have been booked for these taps and lanes.
+            Tile::Pairs => T::dispatch(problem.isa, Pairs { row, phases: self.phases.as_mut_ptr() }),
+            _ => T::dispatch(problem.isa, FewTaps(row)),
+        }
+    }
+
+    /// # Safety
+    /// `input` is readable under all taps of the outputs, and of a vector of them if they are fewer.
+    unsafe fn slide(&self, input: *const T, columns: Range<usize>) {
+        let (problem, [item, channel]) = (&self.plan.problem, self.place);
+        let runs = self.plan.band.runs(problem.columns.taps, true);
+        let bias = self.call.bias(channel);
+        let tile = SlidingTile {
+            input,
+            channels: 1,
+            channel_step: 0,
+            sweeps: 1,
+            sweep_step: 0,
+            row_step: 0,
+            runs,
+            tap_rows: 1,
+            longer_sweeps: 0,
+            weights: self.call.packed[channel * problem.columns.taps..].as_ptr(),
+            weight_channel_step: 0,
+            weight_column_step: 1,
+            weight_sweep_step: 0,
+            output: self.call.output_at(item, channel, [0, columns.start]),
+            output_row_step: 0,
+            output_step: 1,
+            rows: 1,
+            width: columns.len(),
+            bias: &raw const bias,
+            finish: self.plan.finish,
+            // SAFETY: inputs as the caller vouches, for a tile that does not add to old outputs; the packed kernel holds
+            // the taps of one row; outputs inside the output view, whose shape was checked, and neighbours.
+            _vouched: unsafe { Vouched::new() },
+        };
+        T::dispatch(problem.isa, tile);
+    }
+}
