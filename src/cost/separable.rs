@@ -11,6 +11,8 @@ pub(crate) struct SeparableShape {
     pub(crate) terms: usize,
     /// Whether planes are taken side by side.
     pub(crate) is_interleaved: bool,
+    /// Whether even and odd values of a row are dealt out.
+    pub(crate) is_paired: bool,
     /// Values that are summed along columns for each plane.
     pub(crate) inputs: f64,
     pub(crate) tasks: usize,
@@ -23,6 +25,9 @@ const ROWS: f64 = 0.89;
 /// side, of which some do not.
 const LOAD: f64 = 1.25;
 const SIDE: f64 = 1.09;
+/// Cycles of a multiply-add where even and odd values are dealt out, and of a vector of outputs besides.
+const PAIRED: f64 = 0.58;
+const DEALT: f64 = 3.0;
 /// Cycles to read a value of a row that cannot be read in place, and to write one that has no neighbours.
 const GATHER: f64 = 1.5;
 const SCATTER: f64 = 1.5;
@@ -65,6 +70,9 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
 fn row_cycles(problem: &Problem, shape: &SeparableShape, lanes: f64) -> f64 {
     let columns = &problem.columns;
     let taps = columns.taps as f64;
+    if shape.is_paired {
+        return taps * PAIRED + DEALT;
+    }
     let is_dense = columns.stride == 1 && columns.dilation == 1 && !shape.is_interleaved;
     // Blocks of eight vectors load one vector more for each tap that shares them.
     let shared = if is_dense { (taps / lanes).clamp(1.0, 4.0) } else { 1.0 };

@@ -16,7 +16,7 @@ use crate::element::Element;
 use crate::isa::Lanes;
 
 pub(crate) use few_taps::FewTaps;
-pub(crate) use pairs::{Pairs, phases_len};
+pub(crate) use pairs::{Pairs, pays as pairs_pay, phases_len};
 
 /// What both kinds have in common: `width` outputs from a row of inputs, each a sum over `taps`.
 ///

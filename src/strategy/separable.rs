@@ -96,6 +96,7 @@ impl<T: Element> Strategy<T> for Separable {
         let shape = SeparableShape {
             terms: found.terms,
             is_interleaved: cut.bundle.count > 1,
+            is_paired: cut.pairs > 0 && cut.bundle.count == 1,
             inputs: cut.inputs(problem),
             tasks: cut.tasks(problem),
         };

@@ -14,6 +14,18 @@ pub(super) const MOST_PAIRS: usize = 5;
 /// So many of the widest blocks are computed from inputs that have been dealt out together.
 const BLOCKS: usize = 6;
 
+/// Least taps, see [`pays`].
+const LEAST_TAPS: usize = 6;
+/// Bytes.
+const CACHE_LINE: usize = 64;
+
+/// Whether dealing out pays for `taps` neighbouring taps of `size` bytes: where vectors are as long as a cache line, so
+/// that loads are worth saving, and up to twice as many taps as they have lanes. With more, taps a vector apart share
+/// more loads.
+pub(crate) fn pays(taps: usize, lanes: usize, size: usize) -> bool {
+    lanes * size >= CACHE_LINE && (LEAST_TAPS..=2 * lanes).contains(&taps)
+}
+
 /// Values of `phases` for so many taps.
 pub(crate) fn phases_len(lanes: usize, taps: usize) -> usize {
     2 * phase(lanes, taps)

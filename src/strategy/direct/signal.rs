@@ -10,7 +10,7 @@ use super::planes::{PlanesPlan, TASK_COLUMNS};
 use crate::call::Call;
 use crate::element::Element;
 use crate::microkernel::Vouched;
-use crate::microkernel::signal_tile::{FewTaps, Pairs, Row, phases_len};
+use crate::microkernel::signal_tile::{FewTaps, Pairs, Row, pairs_pay, phases_len};
 use crate::microkernel::sliding_tile::SlidingTile;
 use crate::problem::Problem;
 use crate::window::Extensions;
@@ -20,11 +20,6 @@ use crate::workspace::{Booking, take};
 const SHORT: usize = 6 << 10;
 /// Values that copies may take.
 const MOST_VALUES: usize = 16 << 10;
-/// Taps from which on even and odd inputs are dealt out. With more taps than two vectors have lanes, those a vector apart
-/// share more loads.
-const LEAST_PAIRED_TAPS: usize = 6;
-/// Bytes. Vectors as long as a cache line have loads that are worth saving.
-const CACHE_LINE: usize = 64;
 
 /// Whether the channels of a problem are signals.
 pub(super) fn is_signal(problem: &Problem) -> bool {
@@ -37,9 +32,8 @@ pub(super) fn is_signal(problem: &Problem) -> bool {
 /// Whether even and odd inputs of its signals are dealt out, which takes taps in their own order.
 pub(super) fn is_paired(problem: &Problem) -> bool {
     let (columns, lanes) = (&problem.columns, problem.isa.lanes(problem.element));
-    let is_line = lanes * problem.element.size() >= CACHE_LINE;
-    let is_short = (LEAST_PAIRED_TAPS..=2 * lanes).contains(&columns.taps);
-    is_line && is_short && columns.dilation == 1 && is_signal(problem)
+    let pays = pairs_pay(columns.taps, lanes, problem.element.size());
+    pays && columns.dilation == 1 && is_signal(problem)
 }
 
 /// Which tile computes.

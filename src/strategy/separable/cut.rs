@@ -5,6 +5,7 @@ use crate::conv::Layout;
 use crate::cost::Machine;
 use crate::low_rank::LowRank;
 use crate::microkernel::column_pass::tall;
+use crate::microkernel::signal_tile::{pairs_pay, phases_len};
 use crate::problem::{Axis, Problem};
 use crate::workspace::Booking;
 
@@ -66,6 +67,17 @@ pub(super) struct Cut {
     /// For strides along rows: pixels of a phase, and values of all phases of a row; else zero.
     pub(super) segment: usize,
     pub(super) dealt_pitch: usize,
+    /// Values that rows are dealt out to, even and odd, where that pays; else zero.
+    pub(super) pairs: usize,
+}
+
+/// Whether the sums along a row are those of a signal whose even and odd inputs are worth dealing out. Taps stay in their
+/// order if a vector has as many lanes.
+fn is_paired(problem: &Problem, found: &LowRank) -> bool {
+    let (columns, lanes) = (&problem.columns, problem.isa.lanes(problem.element));
+    let is_row = found.terms == 1 && [columns.stride, columns.dilation] == [1, 1];
+    let pays = columns.taps <= lanes && pairs_pay(columns.taps, lanes, problem.element.size());
+    is_row && pays && problem.conv.accumulate == 0.0
 }
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -81,8 +93,9 @@ impl Cut {
         let in_phase = rows.output.div_ceil(spacing).max(1);
         // Rows that share no inputs are taken one by one.
         let tile = if step >= rows.taps { 1 } else { tall(problem.isa.registers()).min(in_phase) };
+        let lanes = problem.isa.lanes(problem.element);
         let mut cut = Cut {
-            lanes: problem.isa.lanes(problem.element),
+            lanes,
             bundle: Bundle::new(problem, found),
             terms: found.terms,
             tile,
@@ -94,6 +107,7 @@ impl Cut {
             pitch: 0,
             segment: 0,
             dealt_pitch: 0,
+            pairs: if is_paired(problem, found) { phases_len(lanes, problem.columns.taps) } else { 0 },
         };
         let comfortable = machine.l2 / 2;
         loop {
@@ -159,6 +173,7 @@ impl Cut {
             .add::<u8>(values(self.sums(), self.pitch))
             .add::<u8>(values(self.sums(), self.dealt_pitch))
             .add::<u8>(values(1, self.bias_row()))
+            .add::<u8>(values(1, self.pairs))
             .add::<*const u8>(self.inputs)
             .add::<*const u8>(self.inputs)
             .bytes()

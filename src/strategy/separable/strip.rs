@@ -12,6 +12,7 @@ use crate::element::Element;
 use crate::microkernel::Vouched;
 use crate::microkernel::column_pass::ColumnPass;
 use crate::microkernel::row_pass::RowPass;
+use crate::microkernel::signal_tile::{Pairs, Row};
 use crate::window::{Pixels, Plane};
 use crate::workspace::take;
 
@@ -44,6 +45,7 @@ struct Room<'a, T> {
     sums: &'a mut [T],
     dealt: &'a mut [T],
     bias: &'a mut [T],
+    pairs: &'a mut [T],
     /// The rows under a tile: for the segments that are copied, and for that in place.
     copies: &'a mut [*const T],
     rows: &'a mut [*const T],
@@ -61,6 +63,7 @@ impl<T: Element> SeparablePlan<T> {
             sums: take::<T>(&mut memory, cut.sums() * cut.pitch),
             dealt: take::<T>(&mut memory, cut.sums() * cut.dealt_pitch),
             bias: take::<T>(&mut memory, cut.bias_row()),
+            pairs: take::<T>(&mut memory, cut.pairs),
             copies: take::<*const T>(&mut memory, cut.inputs),
             rows: take::<*const T>(&mut memory, cut.inputs),
         };
@@ -130,7 +133,16 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         if self.plan.problem.columns.stride > 1 {
             self.deal(rows.len(), room);
         }
-        self.sum_rows(rows, room);
+        if self.is_paired() {
+            self.sum_pairs(rows, room);
+        } else {
+            self.sum_rows(rows, room);
+        }
+    }
+
+    /// Whether sums along rows are those of signals, one by one.
+    fn is_paired(&self) -> bool {
+        self.plan.cut.pairs > 0 && self.planes == 1 && self.call.output_strides[3] == 1
     }
 
     /// The input row under a row of the phase.
@@ -258,5 +270,29 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
             _vouched: unsafe { Vouched::new() },
         };
         T::dispatch(plan.problem.isa, pass);
+    }
+
+    /// The same, where even and odd sums along columns are dealt out.
+    fn sum_pairs(&self, rows: Range<usize>, room: &mut Room<'_, T>) {
+        let (plan, cut, width) = (self.plan, &self.plan.cut, self.part.columns.len());
+        let taps = self.taps().1;
+        for (r, sums) in rows.clone().zip(room.sums.chunks_exact(cut.pitch)) {
+            let output = [self.part.phase + r * cut.spacing, self.part.columns.start];
+            let row = Row {
+                input: sums[self.shift()..].as_ptr(),
+                inside: 0..width + taps.len() - 1,
+                outside: T::default(),
+                taps,
+                output: self.call.output_at(self.part.item, self.part.channel, output),
+                width,
+                bias: self.call.bias(self.part.channel),
+                finish: plan.finish,
+                // SAFETY: a row of sums holds all values under these outputs, which are neighbours inside the output
+                // view, whose shape was checked. What accumulates is not paired.
+                _vouched: unsafe { Vouched::new() },
+            };
+            // The phases have been booked for these taps and lanes.
+            T::dispatch(plan.problem.isa, Pairs { row, phases: room.pairs.as_mut_ptr() });
+        }
     }
 }
