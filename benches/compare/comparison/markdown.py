@@ -165,7 +165,7 @@ def _notes(result: ListResult) -> str:
     """Which code ran, as far as the libraries tell."""
     entries = [(layer.problem.label, layer.entries) for layer in result.layers]
     names = [name for name in result.contestants if any(name in row and row[name].note for _, row in entries)]
-    rows = [[f"`{label}`", *(row[name].note for name in names)] for label, row in entries]
+    rows = [[f"`{label}`", *(row[name].note if name in row else "" for name in names)] for label, row in entries]
     return _table(["problem", *names], rows, alignment="---")
 
 
