@@ -52,7 +52,7 @@ impl Constants {
     /// the next.
     pub(super) fn kernel_cycles(machine: &Machine, bytes: f64, near: f64) -> f64 {
         let large = (4.0 * machine.l2 as f64 / bytes.max(1.0)).min(1.0);
-        let far = (Self::KERNEL_FAR * large.powf(0.4)).max(Self::KERNEL_LEAST);
+        let far = (Self::KERNEL_FAR * large.powf(0.25)).max(Self::KERNEL_LEAST);
         bytes * (near / Self::KERNEL_NEAR + (1.0 - near) / far)
     }
 
@@ -71,7 +71,7 @@ impl Constants {
     }
 
     /// Predicted seconds of `gemm`, with lanes along output channels or along pixels.
-    pub(crate) fn gemm_seconds(problem: &Problem, lanes_are_channels: bool) -> f64 {
+    pub(crate) fn gemm_seconds(problem: &Problem, machine: &Machine, lanes_are_channels: bool) -> f64 {
         let lanes = problem.isa.lanes(problem.element) as f64;
         let [pixels, channels] = [problem.output_plane() as f64, problem.group_out as f64];
         let [across, along] = if lanes_are_channels { [channels, pixels] } else { [pixels, channels] };
@@ -92,6 +92,9 @@ impl Constants {
             groups * problem.products() as f64 * pixels * (value + Self::READ / run.max(1.0))
         };
         let calls = groups * (across / (2.0 * lanes)).ceil() * (along / 14.0).ceil() * Self::TILE;
-        (compute.max(Self::memory(problem)) + packing + calls + Self::TASK) / Self::CLOCK
+        let weights = problem.products() as f64 * channels * problem.element.size() as f64;
+        let near = if weights <= machine.l2 as f64 { 1.0 } else { 0.0 };
+        let waiting = groups * (1.0 - near) * Self::kernel_cycles(machine, weights, near);
+        (compute.max(Self::memory(problem)) + packing + calls + waiting + Self::TASK) / Self::CLOCK
     }
 }

@@ -17,8 +17,8 @@ pub(crate) struct DepthwiseShape {
 
 /// Cycles of a multiply-add of vectors where taps share their inputs and stay in registers, where they share them, and
 /// where each loads its own.
-const SHARED: f64 = 0.52;
-const LONG: f64 = 0.65;
+const SHARED: f64 = 0.65;
+const LONG: f64 = 0.8;
 const GENERAL: f64 = 1.1;
 /// The same besides, for dealing a vector of inputs out to its lanes.
 const DEAL: f64 = 0.3;

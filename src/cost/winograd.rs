@@ -37,8 +37,9 @@ const TRANSPOSE: f64 = 0.85;
 const SPREAD: f64 = 2.0;
 /// Cycles to add a value to what a plane holds, for a family after the first.
 const ADD: f64 = 2.0;
-/// Cycles to read a value of a plane by itself.
+/// Cycles to read a value of a plane by itself, and of channels that do not fill a vector.
 const GATHER: f64 = 5.0;
+const FEW: f64 = 2.0;
 /// Cycles of a call of a tile in a product, and of one in a transform.
 const TILE: f64 = 25.0;
 const TRANSFORM: f64 = 115.0;
@@ -87,6 +88,9 @@ fn transposing(problem: &Problem, machine: &Machine, shape: &WinogradShape) -> f
     let from_planes = match problem.conv.input_layout {
         Layout::Nchw if shape.is_dense => pixels * strides * inputs * 1.3 * TRANSPOSE * parts,
         Layout::Nchw => patches * problem.group_in as f64 * GATHER * parts,
+        Layout::Nhwc if problem.group_in < problem.isa.lanes(problem.element) => {
+            patches * problem.group_in as f64 * FEW
+        }
         Layout::Nhwc => 0.0,
     };
     let written = pixels * outputs;

@@ -38,7 +38,7 @@ impl<T: Element> Strategy<T> for Gemm {
     fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined> {
         let shape = Shape::new(problem, machine);
         Ok(Estimate {
-            seconds: Constants::gemm_seconds(problem, shape.lanes_are == LanesAre::OutputChannels),
+            seconds: Constants::gemm_seconds(problem, machine, shape.lanes_are == LanesAre::OutputChannels),
             workspace: shape.workspace::<T>(),
         })
     }

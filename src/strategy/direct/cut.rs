@@ -2,6 +2,7 @@
 
 use super::canvas::{buffer_values, copied_values, is_unpadded, most_runs};
 use super::frame::may_be_framed;
+use crate::conv::Layout;
 use crate::cost::Machine;
 use crate::gemm::ChannelPanels;
 use crate::microkernel::channel_tile::Run;
@@ -10,6 +11,9 @@ use crate::workspace::Booking;
 
 /// As many tasks are made where the channels can be dealt out.
 const TASKS: usize = 8;
+
+/// Output channels for which transposing inputs takes a small part of the time.
+const TRANSPOSED_CHANNELS: usize = 256;
 
 /// Most outputs of a channel in a task.
 const MAX_PIXELS: usize = 512;
@@ -50,7 +54,8 @@ impl Cut {
         let places = all_rows.div_ceil(rows).saturating_mul(all_columns.div_ceil(columns));
         let places = places.saturating_mul(problem.batch().max(1)).saturating_mul(problem.groups());
         let all_panels = ChannelPanels::new(problem).count();
-        let panels = evenly(all_panels, all_panels / TASKS.div_ceil(places).min(all_panels));
+        let dealt_out = all_panels / TASKS.div_ceil(places).min(all_panels);
+        let panels = evenly(all_panels, dealt_out.max(Self::panels_worth_a_copy(problem)).min(all_panels));
         let step = ChannelPanels::new(problem).most_channels() * size;
         // A block of a panel stays in the second-level cache; blocks of that depth cost nothing.
         let depth = evenly(problem.products(), (machine.l2 / 8 / step).max(32));
@@ -67,6 +72,12 @@ impl Cut {
             () if !is_unpadded(problem) => 96,
             () => (machine.l2 / 32 / (width * problem.element.size())).clamp(64, 256),
         }
+    }
+
+    /// Panels of a task, which has a copy of its inputs: transposing them must not take longer than computing.
+    fn panels_worth_a_copy(problem: &Problem) -> usize {
+        let is_transposed = problem.conv.input_layout == Layout::Nchw && problem.group_in > 1;
+        if is_transposed { TRANSPOSED_CHANNELS.div_ceil(ChannelPanels::new(problem).most_channels()) } else { 1 }
     }
 
     pub(super) fn pixels(&self) -> usize {
