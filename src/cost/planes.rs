@@ -25,6 +25,8 @@ pub(crate) struct PlanesShape {
     /// Whether the planes are signals, and whether even and odd inputs of them are dealt out.
     pub(crate) is_signal: bool,
     pub(crate) is_paired: bool,
+    /// Whether the ends of rows are masked rather than copied.
+    pub(crate) ends_are_masked: bool,
 }
 
 /// Rows of a tile that share loads, vectors of a tile of one row, and its most taps that share loads.
@@ -59,6 +61,8 @@ const CALL: f64 = 250.0;
 const TASK: f64 = 300.0;
 const READ: f64 = 28.0;
 const COPY: f64 = 0.12;
+/// Cycles of an end of a row that is masked.
+const MASKED: f64 = 8.0;
 const GATHER: f64 = 1.1;
 /// Cycles of a task of a signal, with its ends.
 const SIGNAL: f64 = 100.0;
@@ -173,7 +177,7 @@ fn copies(problem: &Problem, shape: &PlanesShape) -> f64 {
         let segments = columns.stride.min(columns.extent) as f64 * (width / 512.0).ceil();
         return copied_rows * (width * columns.stride as f64 * GATHER + segments * READ);
     }
-    let short = is_padded && width <= 8.0 * lanes;
+    let short = is_padded && width <= lanes * if shape.ends_are_masked { 5.0 } else { 8.0 };
     let edges = if short {
         width
     } else if is_padded {
@@ -184,6 +188,10 @@ fn copies(problem: &Problem, shape: &PlanesShape) -> f64 {
     let reads = if short || !is_padded { 1.0 } else { 2.0 };
     let above = if rows.before + rows.after > 0 { (2 * (rows.taps + SHARED_ROWS)) as f64 } else { 0.0 };
     let above = if above > 0.0 { above * (width * pixel * COPY + READ) } else { 0.0 };
-    let sides = if is_padded { copied_rows * (edges * pixel * COPY + reads * READ) } else { 0.0 };
+    let sides = match () {
+        () if !is_padded => 0.0,
+        () if shape.ends_are_masked && !short => shape.rows as f64 * reads * MASKED,
+        () => copied_rows * (edges * pixel * COPY + reads * READ),
+    };
     sides + above
 }

@@ -37,8 +37,8 @@ pub(super) unsafe fn load_between<T: Copy, I: Lanes<T>>(
     // SAFETY: a vector fits, all of which is written before it is read; the caller vouches for the elements.
     unsafe {
         isa.store(lanes.as_mut_ptr().cast(), outside);
-        for lane in first..last {
-            lanes[lane] = MaybeUninit::new(*from.wrapping_add(lane));
+        for (lane, value) in lanes.iter_mut().enumerate().take(last).skip(first) {
+            *value = MaybeUninit::new(*from.wrapping_add(lane));
         }
         isa.load(lanes.as_ptr().cast())
     }

@@ -13,8 +13,10 @@
 //! * *several rows* (`rows.rs`): an input vector lies under a tap of each of up to four output rows;
 //! * *one row* (`row.rs`): taps that are as far apart as a vector is long meet the same input vectors.
 //!
-//! Rows of input and output may be apart by any step, which is how strides and dilations are served.
+//! Rows of input and output may be apart by any step, which is how strides and dilations are served. Variants serve
+//! interleaved channels (`interleaved.rs`) and the ends of rows (`ends.rs`).
 
+mod ends;
 mod interleaved;
 mod row;
 mod rows;
@@ -24,6 +26,7 @@ use super::{HotLoop, Vouched};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 
+pub(crate) use ends::EndsTile;
 pub(crate) use interleaved::{InterleavedTile, PERIODS};
 pub(crate) use row::{MAX_PHASES, Run};
 
@@ -82,6 +85,7 @@ pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     // Of one phase there are several loops, some with ends of tiles around them.
     loops.extend((2..=MAX_PHASES).map(|phases| tile(row::VECTORS * phases)));
     loops.extend(interleaved::hot_loops(registers));
+    loops.extend(ends::hot_loops());
     loops
 }
 

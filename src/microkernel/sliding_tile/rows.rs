@@ -133,16 +133,9 @@ impl<T: Element> SlidingTile<'_, T> {
         for run in self.runs {
             let mut input = input.wrapping_offset(run.start);
             for _ in 0..run.steps {
-                let column = TapColumn::<T, PERIOD> { input, row_step, weights };
+                let column = TapColumn::<T, Whole, PERIOD> { input, row_step, weights, reader: Whole };
                 // SAFETY: a tap column of the sweep; see `SlidingTile`.
-                unsafe {
-                    match tap_rows {
-                        1 if ROWS > 1 => column.add_few::<I, ROWS, VECTORS, 1>(isa, sums),
-                        2 if ROWS > 2 => column.add_few::<I, ROWS, VECTORS, 2>(isa, sums),
-                        3 if ROWS > 3 => column.add_few::<I, ROWS, VECTORS, 3>(isa, sums),
-                        _ => column.add_many(isa, sums, tap_rows),
-                    }
-                }
+                unsafe { column.add(isa, sums, tap_rows) };
                 // Steps beyond the last tap are not used.
                 weights = weights.wrapping_add(self.weight_column_step);
                 input = input.wrapping_offset(run.step);
@@ -151,15 +144,57 @@ impl<T: Element> SlidingTile<'_, T> {
     }
 }
 
-/// The taps of one column of a sweep, and the inputs under a block.
-#[derive(Clone, Copy)]
-struct TapColumn<T, const PERIOD: usize> {
-    input: *const T,
-    row_step: isize,
-    weights: *const T,
+/// How a vector of inputs is read.
+pub(super) trait Reader<T: Element>: Copy {
+    /// # Safety
+    /// What it reads is readable.
+    unsafe fn load<I: Lanes<T>>(self, isa: I, from: *const T) -> I::Vector;
 }
 
-impl<T: Element, const PERIOD: usize> TapColumn<T, PERIOD> {
+/// All lanes.
+#[derive(Clone, Copy)]
+pub(super) struct Whole;
+
+impl<T: Element> Reader<T> for Whole {
+    #[inline(always)]
+    unsafe fn load<I: Lanes<T>>(self, isa: I, from: *const T) -> I::Vector {
+        // SAFETY: vouched for by the caller.
+        unsafe { isa.load(from) }
+    }
+}
+
+/// The taps of one column of a sweep, and the inputs under a block.
+#[derive(Clone, Copy)]
+pub(super) struct TapColumn<T, R, const PERIOD: usize> {
+    pub(super) input: *const T,
+    pub(super) row_step: isize,
+    pub(super) weights: *const T,
+    pub(super) reader: R,
+}
+
+impl<T: Element, R: Reader<T>, const PERIOD: usize> TapColumn<T, R, PERIOD> {
+    /// Adds the products of `tap_rows` taps.
+    ///
+    /// # Safety
+    /// There are so many, at least one; see [`SlidingTile`].
+    #[inline(always)]
+    pub(super) unsafe fn add<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
+        self,
+        isa: I,
+        sums: &mut [[I::Vector; VECTORS]; ROWS],
+        tap_rows: usize,
+    ) {
+        // SAFETY: vouched for by the caller.
+        unsafe {
+            match tap_rows {
+                1 if ROWS > 1 => self.add_few::<I, ROWS, VECTORS, 1>(isa, sums),
+                2 if ROWS > 2 => self.add_few::<I, ROWS, VECTORS, 2>(isa, sums),
+                3 if ROWS > 3 => self.add_few::<I, ROWS, VECTORS, 3>(isa, sums),
+                _ => self.add_many(isa, sums, tap_rows),
+            }
+        }
+    }
+
     /// Fewer taps than rows.
     ///
     /// # Safety
@@ -274,7 +309,7 @@ impl<T: Element, const PERIOD: usize> TapColumn<T, PERIOD> {
         // SAFETY: vouched for by the caller.
         unsafe {
             for (v, vector) in inputs.iter_mut().enumerate() {
-                *vector = isa.load(input.add(v * I::LANES));
+                *vector = self.reader.load(isa, input.wrapping_add(v * I::LANES));
             }
             for (back, sums) in sums[FIRST..LAST].iter_mut().enumerate() {
                 let weights = self.weights.add((tap - back) * weight_row::<T, I, PERIOD>());

@@ -77,7 +77,11 @@ impl Cut {
     /// Panels of a task, which has a copy of its inputs: transposing them must not take longer than computing.
     fn panels_worth_a_copy(problem: &Problem) -> usize {
         let is_transposed = problem.conv.input_layout == Layout::Nchw && problem.group_in > 1;
-        if is_transposed { TRANSPOSED_CHANNELS.div_ceil(ChannelPanels::new(problem).most_channels()) } else { 1 }
+        if is_transposed {
+            TRANSPOSED_CHANNELS.div_ceil(ChannelPanels::new(problem).most_channels())
+        } else {
+            1
+        }
     }
 
     pub(super) fn pixels(&self) -> usize {

@@ -34,7 +34,8 @@ use crate::workspace::take;
 
 /// Outputs of one row in a task: long enough to forget the cost of a task, short enough to share a signal out.
 pub(super) const TASK_COLUMNS: usize = 8192;
-/// Rows of so many vectors are not worth reading in place if their ends are copied.
+/// Rows of so many vectors are not worth reading in place if their ends are masked, or copied.
+const SHORT_MASKED_ROW: usize = 2;
 const SHORT_ROW: usize = 6;
 
 pub(super) struct PlanesPlan<T> {
@@ -52,7 +53,7 @@ pub(super) struct PlanesPlan<T> {
     signal: Option<Signal>,
 }
 
-pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Estimate {
+pub(super) fn estimate<T: Element>(problem: &Problem, machine: &Machine) -> Estimate {
     let axis = row_axis(problem);
     let spacing = RowSpacing::new(problem, &axis);
     let planar = BandShape::new(problem, &spacing, 1);
@@ -74,6 +75,9 @@ pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Estimate {
         tap_period: order.period,
         is_signal: signal.is_some(),
         is_paired: signal.is_some() && is_paired(problem),
+        ends_are_masked: pixel.is_none()
+            && can_mask_ends(problem, &spacing)
+            && Extensions::<T>::new(problem.conv.border).constant_of_columns().is_some(),
     };
     Estimate {
         seconds: planes_seconds(problem, machine, &shape),
@@ -85,6 +89,14 @@ pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Estimate {
 fn shared_lanes(problem: &Problem, spacing: &RowSpacing) -> usize {
     let rows_share = spacing.rows_share(problem.rows.taps);
     if rows_share || is_paired(problem) { 0 } else { problem.isa.lanes(problem.element) }
+}
+
+/// Whether tiles can have a value in lanes beside the input: where rows share what they load. Masked blocks are one vector
+/// wide, which is slow for more.
+fn can_mask_ends(problem: &Problem, spacing: &RowSpacing) -> bool {
+    let axis = &problem.columns;
+    let are_narrow = axis.before.max(axis.after) <= problem.isa.lanes(problem.element);
+    axis.stride == 1 && are_narrow && spacing.rows_share(problem.rows.taps)
 }
 
 /// Outputs of one group of channels: `rows` rows from `first` on, `spacing.tile` apart.
@@ -172,6 +184,7 @@ impl<T: Element> Prepared<T> for PlanesPlan<T> {
         let kind = interleaved.map_or(&self.band, |interleaved| &interleaved.band);
         let mut memory = workspace;
         let memory = take::<T>(&mut memory, kind.shape.values());
+        let outside = self.outside(call, kind);
         let inner = self.inner(call, kind, &region);
         if inner.is_empty() {
             return self.through_band(call, kind, &region, memory);
@@ -186,9 +199,14 @@ impl<T: Element> Prepared<T> for PlanesPlan<T> {
         };
         let columns = &region.columns;
         self.through_band(call, kind, &part(0, above, columns.clone()), memory);
-        self.through_band(call, kind, &part(above, inner.rows, columns.start..inner.columns.start), memory);
-        self.in_place(call, kind, &inner);
-        self.through_band(call, kind, &part(above, inner.rows, inner.columns.end..columns.end), memory);
+        let ends = [columns.start..inner.columns.start, inner.columns.end..columns.end];
+        for end in ends.map(|columns| part(above, inner.rows, columns)) {
+            match outside {
+                Some(_) => self.in_place(call, kind, &end, outside),
+                None => self.through_band(call, kind, &end, memory),
+            }
+        }
+        self.in_place(call, kind, &inner, None);
         self.through_band(call, kind, &part(above + inner.rows, below, columns.clone()), memory);
     }
 }
@@ -249,6 +267,13 @@ impl<T: Element> PlanesPlan<T> {
         Some(Region { item, group, first, rows: left.div_ceil(spacing.tile).min(spacing.block), columns })
     }
 
+    /// The value of all columns outside the input, if there is one, and tiles can have it in lanes.
+    fn outside(&self, call: &Call<'_, T>, kind: &Band) -> Option<T> {
+        let are_neighbours = kind.pixel == 1 && call.input_strides[3] == 1;
+        let can_mask = are_neighbours && can_mask_ends(&self.problem, &self.rows);
+        self.extensions.constant_of_columns().filter(|_| can_mask)
+    }
+
     /// The part of a region that can be read in place: its windows lie inside the input, whole vectors included.
     fn inner(&self, call: &Call<'_, T>, kind: &Band, region: &Region) -> Region {
         let columns = self.columns_inside(call, kind, &region.columns);
@@ -285,11 +310,12 @@ impl<T: Element> PlanesPlan<T> {
         // From `start` on, windows of so many outputs lie inside.
         let room = (axis.before + axis.input + 1).saturating_sub(axis.extent + start);
         let wanted = columns.end.saturating_sub(start);
+        let short = lanes * if self.outside(call, kind).is_some() { SHORT_MASKED_ROW } else { SHORT_ROW };
         if wanted.next_multiple_of(lanes) <= room {
-            let is_short = outside > 0 && wanted <= SHORT_ROW * lanes;
+            let is_short = outside > 0 && wanted <= short;
             return if is_short { nothing } else { start..columns.end };
         }
         let count = room / lanes * lanes;
-        if count <= SHORT_ROW * lanes { nothing } else { start..start + count.min(wanted) }
+        if count <= short { nothing } else { start..start + count.min(wanted) }
     }
 }

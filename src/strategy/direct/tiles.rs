@@ -7,7 +7,7 @@ use super::planes::{PlanesPlan, Region};
 use crate::call::Call;
 use crate::element::Element;
 use crate::microkernel::Vouched;
-use crate::microkernel::sliding_tile::{InterleavedTile, Run, SlidingTile};
+use crate::microkernel::sliding_tile::{EndsTile, InterleavedTile, Run, SlidingTile};
 use crate::problem::{Axis, Problem};
 
 /// A part of the kernel whose products are added in one go.
@@ -26,6 +26,8 @@ struct Inputs<'a, T> {
     sweep_step: isize,
     row_step: isize,
     runs: &'a [Run],
+    /// The columns that are there, counted from `first`, and the value of all others; if some of them are read.
+    ends: Option<(Range<isize>, T)>,
 }
 
 /// `0..count` in parts of `size`.
@@ -35,14 +37,17 @@ fn parts(count: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
 
 impl<'a, T> Inputs<'a, T> {
     fn new(first: *const T, [channel_step, sweep_step, row_step]: [isize; 3], runs: &'a [Run]) -> Self {
-        Inputs { first, channel_step, sweep_step, row_step, runs }
+        Inputs { first, channel_step, sweep_step, row_step, runs, ends: None }
     }
 }
 
 impl<T: Element> PlanesPlan<T> {
-    /// Computes a region whose windows lie inside the input; kernels that are wider than a chunk of tap columns in
-    /// several passes.
-    pub(super) fn in_place(&self, call: &Call<'_, T>, kind: &Band, region: &Region) {
+    /// Computes a region whose windows lie inside the input, or, with a value `outside`, have all their rows there; kernels
+    /// that are wider than a chunk of tap columns in several passes.
+    pub(super) fn in_place(&self, call: &Call<'_, T>, kind: &Band, region: &Region, outside: Option<T>) {
+        if region.is_empty() {
+            return;
+        }
         let (problem, strides) = (&self.problem, &call.input_strides);
         let Problem { rows, columns, .. } = problem;
         let steps = [
@@ -55,7 +60,9 @@ impl<T: Element> PlanesPlan<T> {
                 columns.start(region.columns.start) + (tap_columns.start * columns.dilation) as isize;
             let place = [rows.start(region.first), column];
             let first = call.input_at(region.item, region.group * problem.group_in, place);
-            let inputs = Inputs::new(first, steps, kind.runs(tap_columns.len(), true));
+            let mut inputs = Inputs::new(first, steps, kind.runs(tap_columns.len(), true));
+            let inside = column.saturating_neg()..(columns.input as isize).saturating_sub(column);
+            inputs.ends = outside.map(|value| (inside, value));
             let pass = Pass {
                 channels: 0..problem.group_in,
                 tap_rows: 0..rows.taps,
@@ -63,7 +70,7 @@ impl<T: Element> PlanesPlan<T> {
                 is_last: tap_columns.end == columns.taps,
                 tap_columns,
             };
-            // SAFETY: windows inside the input, in whole vectors.
+            // SAFETY: windows inside the input, in whole vectors; of others what is inside.
             unsafe { self.run_pass(call, kind, region, &pass, &inputs) };
         }
     }
@@ -136,7 +143,7 @@ impl<T: Element> PlanesPlan<T> {
     /// Runs the micro-kernel over every output channel of the group.
     ///
     /// # Safety
-    /// `inputs` is readable as [`SlidingTile`] or [`InterleavedTile`] asks for the region and the taps of `pass`.
+    /// `inputs` is readable as [`SlidingTile`], [`InterleavedTile`] or [`EndsTile`] asks for the region and the taps of `pass`.
     unsafe fn run_pass(
         &self,
         call: &Call<'_, T>,
@@ -164,7 +171,11 @@ impl<T: Element> PlanesPlan<T> {
         }
         for output in region.group * problem.group_out..(region.group + 1) * problem.group_out {
             let bias = [if pass.is_first { call.bias(output) } else { T::default() }];
-            T::dispatch(problem.isa, self.tile(call, region, pass, inputs, (output, &bias)));
+            let tile = self.tile(call, region, pass, inputs, (output, &bias));
+            match inputs.ends.clone() {
+                None => T::dispatch(problem.isa, tile),
+                Some((inside, outside)) => T::dispatch(problem.isa, EndsTile { tile, inside, outside }),
+            }
         }
     }
 
