@@ -25,12 +25,14 @@ struct Dialect {
     /// How many registers of a tile may go by way of the stack. Products that are not fused need a register more than the
     /// tiles are made for.
     spills: usize,
+    /// Kernels that mask lanes where there are no masked loads: by way of the stack.
+    by_memory: &'static [&'static str],
 }
 
 const DIALECTS: [Dialect; 3] = [
-    Dialect { isa: "avx512", register: "%zmm", multiply: "vf", spills: 0 },
-    Dialect { isa: "avx2", register: "%ymm", multiply: "vf", spills: 0 },
-    Dialect { isa: "portable", register: "%xmm", multiply: "mulp", spills: 5 },
+    Dialect { isa: "avx512", register: "%zmm", multiply: "vf", spills: 0, by_memory: &[] },
+    Dialect { isa: "avx2", register: "%ymm", multiply: "vf", spills: 0, by_memory: &[] },
+    Dialect { isa: "portable", register: "%xmm", multiply: "mulp", spills: 5, by_memory: &["EndsTile"] },
 ];
 
 /// Nothing wrong, or what is.
@@ -99,7 +101,8 @@ fn hot_loops_are_tight() {
     let mut faults = Vec::new();
     for dialect in &DIALECTS {
         let Ok(isa) = InstructionSet::find(dialect.isa) else { continue };
-        for hot in hot_loops(registers(isa)) {
+        let in_registers = |hot: &HotLoop| !dialect.by_memory.contains(&hot.microkernel);
+        for hot in hot_loops(registers(isa)).into_iter().filter(in_registers) {
             for element in ["f32", "f64"] {
                 let is_meant = |function: &&Function| {
                     function.name.contains(&format!("isa::{}::", dialect.isa))

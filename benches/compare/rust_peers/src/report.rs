@@ -126,7 +126,8 @@ impl Report {
             let entry = entries.iter().find(|entry| entry.name == name);
             entry.and_then(|entry| entry.seconds).map(|seconds| seconds * *count as f64)
         };
-        milliseconds(self.problems.iter().filter_map(of).sum())
+        let times: Vec<f64> = self.problems.iter().filter_map(of).collect();
+        if times.is_empty() { String::new() } else { milliseconds(times.iter().sum()) }
     }
 
     fn mean(&self, which: impl Fn(&Entry) -> bool) -> String {
