@@ -3,11 +3,9 @@
 //! They are masked, tap column by tap column, so that nothing has to be copied. Masks need registers and instructions of
 //! their own: blocks are one vector wide, and what is between the ends is left to tiles without them.
 
-use core::hint::black_box;
 use core::ops::Range;
 
-use super::super::finish::Staging;
-use super::rows::{Reader, TapColumn};
+use super::rows::Reader;
 use super::{HotLoop, SHARED_ROWS, SlidingTile};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
@@ -52,85 +50,35 @@ impl<T: Element> Microkernel<T> for EndsTile<'_, T> {
     fn run<I: Lanes<T>>(self, isa: I) {
         let mut row = 0;
         while row < self.tile.rows {
-            for column in (0..self.tile.width).step_by(I::LANES) {
-                // SAFETY: rows and columns of the tile, for which the maker of `self` vouches.
-                unsafe {
-                    match self.tile.rows - row {
-                        SHARED_ROWS.. => self.block::<I, SHARED_ROWS>(isa, row, column),
-                        2.. => self.block::<I, 2>(isa, row, column),
-                        _ => self.block::<I, 1>(isa, row, column),
-                    }
-                }
+            // SAFETY: rows of the tile, for which the maker of `self` vouches.
+            unsafe {
+                row += match self.tile.rows - row {
+                    SHARED_ROWS.. => self.some_rows::<I, SHARED_ROWS>(isa, row),
+                    2.. => self.some_rows::<I, 2>(isa, row),
+                    _ => self.some_rows::<I, 1>(isa, row),
+                };
             }
-            row += match self.tile.rows - row {
-                SHARED_ROWS.. => SHARED_ROWS,
-                2.. => 2,
-                _ => 1,
-            };
         }
     }
 }
 
 impl<T: Element> EndsTile<'_, T> {
-    /// `ROWS` x one vector of outputs from (`row`, `column`).
+    /// Output rows `row .. row + ROWS`, all columns; returns `ROWS`.
     ///
     /// # Safety
-    /// They are rows of the tile, and a column of it.
+    /// They are rows of the tile; see [`EndsTile`].
     #[inline(always)]
-    unsafe fn block<I: Lanes<T>, const ROWS: usize>(&self, isa: I, row: usize, column: usize) {
-        let tile = &self.tile;
-        let target = tile.target(row, column, ROWS, I::LANES);
-        // SAFETY: a part of the tile; see `EndsTile`. Pointers to what is not read need not be valid.
-        unsafe {
-            let mut staging = Staging::new();
-            let (to, row_step) = staging.begin(&target, I::LANES, tile.finish.accumulates());
-            let mut sums = tile.begin::<I, ROWS, 1, 0>(isa, to, row_step);
-            let offset = (row as isize).wrapping_mul(tile.row_step);
-            let mut input = tile.input.wrapping_offset(offset);
-            let mut weights = tile.weights;
-            for _ in 0..tile.channels {
-                for sweep in 0..tile.sweeps {
-                    let input = input.wrapping_offset(tile.sweep_step.wrapping_mul(sweep as isize));
-                    let weights = weights.wrapping_add(sweep.wrapping_mul(tile.weight_sweep_step));
-                    self.add_sweep(isa, &mut sums, (input, weights), column, tile.tap_rows(sweep));
-                }
-                input = input.wrapping_offset(tile.channel_step);
-                weights = weights.wrapping_add(tile.weight_channel_step);
-            }
-            tile.finish.write(isa, &mut sums, to, row_step);
-            staging.end(&target, I::LANES);
-        }
-    }
-
-    /// Adds the products of one sweep of a channel.
-    ///
-    /// # Safety
-    /// `input` is under the first output row of the block and the first column of the tile, `weights` is the first tap,
-    /// both of one sweep.
-    #[inline(always)]
-    unsafe fn add_sweep<I: Lanes<T>, const ROWS: usize>(
-        &self,
-        isa: I,
-        sums: &mut [[I::Vector; 1]; ROWS],
-        (input, mut weights): (*const T, *const T),
-        column: usize,
-        tap_rows: usize,
-    ) {
-        let row_step = black_box(self.tile.row_step); // as in `rows.rs`
-        for run in self.tile.runs {
-            let mut at = run.start.wrapping_add(column as isize);
-            for _ in 0..run.steps {
+    unsafe fn some_rows<I: Lanes<T>, const ROWS: usize>(&self, isa: I, row: usize) -> usize {
+        for column in (0..self.tile.width).step_by(I::LANES) {
+            let reader_at = |offset: isize| {
+                let at = offset.wrapping_add(column as isize);
                 let lane = |edge: isize| edge.saturating_sub(at).clamp(0, I::LANES as isize) as usize;
                 let [first, last] = [self.inside.start, self.inside.end].map(lane);
-                let reader = Between { first, last, outside: self.outside };
-                let input = input.wrapping_offset(at);
-                let column = TapColumn::<T, _, 0> { input, row_step, weights, reader };
-                // SAFETY: a tap column of the sweep; see `EndsTile`.
-                unsafe { column.add(isa, sums, tap_rows) };
-                // Steps beyond the last tap are not used.
-                weights = weights.wrapping_add(self.tile.weight_column_step);
-                at = at.wrapping_add(run.step);
-            }
+                Between { first, last, outside: self.outside }
+            };
+            // SAFETY: columns of the tile, of which the reader reads those inside.
+            unsafe { self.tile.block::<I, ROWS, 1, 0, _>(isa, row, column, reader_at) };
         }
+        ROWS
     }
 }

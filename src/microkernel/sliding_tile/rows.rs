@@ -43,11 +43,11 @@ impl<T: Element> SlidingTile<'_, T> {
             // to whole vectors.
             unsafe {
                 column += match left.min(vectors(ROWS, I::REGISTERS, PERIOD)) {
-                    4.. if PERIOD == 3 => self.block::<I, ROWS, 6, PERIOD>(isa, row, column),
-                    _ if PERIOD == 3 => self.block::<I, ROWS, 3, PERIOD>(isa, row, column),
-                    4.. => self.block::<I, ROWS, 4, PERIOD>(isa, row, column),
-                    2.. => self.block::<I, ROWS, 2, PERIOD>(isa, row, column),
-                    _ => self.block::<I, ROWS, 1, PERIOD>(isa, row, column),
+                    4.. if PERIOD == 3 => self.block::<I, ROWS, 6, PERIOD, _>(isa, row, column, |_| Whole),
+                    _ if PERIOD == 3 => self.block::<I, ROWS, 3, PERIOD, _>(isa, row, column, |_| Whole),
+                    4.. => self.block::<I, ROWS, 4, PERIOD, _>(isa, row, column, |_| Whole),
+                    2.. => self.block::<I, ROWS, 2, PERIOD, _>(isa, row, column, |_| Whole),
+                    _ => self.block::<I, ROWS, 1, PERIOD, _>(isa, row, column, |_| Whole),
                 };
             }
         }
@@ -55,16 +55,24 @@ impl<T: Element> SlidingTile<'_, T> {
     }
 
     /// `ROWS` x `VECTORS` outputs from (`row`, `column`); returns how many columns that are. Without a `PERIOD` a weight
-    /// goes to all lanes; with one, weights are as many vectors, which follow each other over and over.
+    /// goes to all lanes; with one, weights are as many vectors, which follow each other over and over. `reader_at` knows
+    /// how to read what is so many columns behind the first column of the block.
     ///
     /// # Safety
     /// As for `several_rows`; of the columns, those below `width` are written.
     #[inline(always)]
-    unsafe fn block<I: Lanes<T>, const ROWS: usize, const VECTORS: usize, const PERIOD: usize>(
+    pub(super) unsafe fn block<
+        I: Lanes<T>,
+        const ROWS: usize,
+        const VECTORS: usize,
+        const PERIOD: usize,
+        R: Reader<T>,
+    >(
         &self,
         isa: I,
         row: usize,
         column: usize,
+        reader_at: impl Fn(isize) -> R,
     ) -> usize {
         let width = VECTORS * I::LANES;
         let target = self.target(row, column, ROWS, width);
@@ -83,13 +91,8 @@ impl<T: Element> SlidingTile<'_, T> {
                 for sweep in 0..self.sweeps {
                     let input = input.wrapping_offset(self.sweep_step.wrapping_mul(sweep as isize));
                     let weights = weights.wrapping_add(sweep.wrapping_mul(self.weight_sweep_step));
-                    self.add_sweep::<I, ROWS, VECTORS, PERIOD>(
-                        isa,
-                        &mut sums,
-                        input,
-                        weights,
-                        self.tap_rows(sweep),
-                    );
+                    let taps = (weights, self.tap_rows(sweep));
+                    self.add_sweep::<I, ROWS, VECTORS, PERIOD, R>(isa, &mut sums, input, taps, &reader_at);
                 }
                 input = input.wrapping_offset(self.channel_step);
                 weights = weights.wrapping_add(self.weight_channel_step);
@@ -117,28 +120,36 @@ impl<T: Element> SlidingTile<'_, T> {
     /// Adds the products of one sweep of a channel.
     ///
     /// # Safety
-    /// `input` is under the first output row of the block, `weights` is the first tap, both of one sweep.
+    /// `input` is under the first output row of the block, `weights` is the first of so many tap rows, both of one sweep.
     #[inline(always)]
-    unsafe fn add_sweep<I: Lanes<T>, const ROWS: usize, const VECTORS: usize, const PERIOD: usize>(
+    unsafe fn add_sweep<
+        I: Lanes<T>,
+        const ROWS: usize,
+        const VECTORS: usize,
+        const PERIOD: usize,
+        R: Reader<T>,
+    >(
         &self,
         isa: I,
         sums: &mut [[I::Vector; VECTORS]; ROWS],
         input: *const T,
-        mut weights: *const T,
-        tap_rows: usize,
+        (mut weights, tap_rows): (*const T, usize),
+        reader_at: impl Fn(isize) -> R,
     ) {
         // Unknown to the compiler, which would else prepare the distances of all rows before the loop over tiles, and
         // keep them, far too many, on the stack.
         let row_step = black_box(self.row_step);
         for run in self.runs {
-            let mut input = input.wrapping_offset(run.start);
+            // Two counters: distances from one pointer would make kernels of few taps slower by a tenth.
+            let (mut input, mut at) = (input.wrapping_offset(run.start), run.start);
             for _ in 0..run.steps {
-                let column = TapColumn::<T, Whole, PERIOD> { input, row_step, weights, reader: Whole };
+                let column = TapColumn::<T, R, PERIOD> { input, row_step, weights, reader: reader_at(at) };
                 // SAFETY: a tap column of the sweep; see `SlidingTile`.
                 unsafe { column.add(isa, sums, tap_rows) };
                 // Steps beyond the last tap are not used.
                 weights = weights.wrapping_add(self.weight_column_step);
                 input = input.wrapping_offset(run.step);
+                at = at.wrapping_add(run.step);
             }
         }
     }
@@ -165,11 +176,11 @@ impl<T: Element> Reader<T> for Whole {
 
 /// The taps of one column of a sweep, and the inputs under a block.
 #[derive(Clone, Copy)]
-pub(super) struct TapColumn<T, R, const PERIOD: usize> {
-    pub(super) input: *const T,
-    pub(super) row_step: isize,
-    pub(super) weights: *const T,
-    pub(super) reader: R,
+struct TapColumn<T, R, const PERIOD: usize> {
+    input: *const T,
+    row_step: isize,
+    weights: *const T,
+    reader: R,
 }
 
 impl<T: Element, R: Reader<T>, const PERIOD: usize> TapColumn<T, R, PERIOD> {
@@ -178,7 +189,7 @@ impl<T: Element, R: Reader<T>, const PERIOD: usize> TapColumn<T, R, PERIOD> {
     /// # Safety
     /// There are so many, at least one; see [`SlidingTile`].
     #[inline(always)]
-    pub(super) unsafe fn add<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
+    unsafe fn add<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
         self,
         isa: I,
         sums: &mut [[I::Vector; VECTORS]; ROWS],
