@@ -35,7 +35,7 @@ impl Constants {
     /// Bytes in a cycle of a packed kernel that is read from the second-level cache, and from beyond; of one that takes more
     /// than four times as much as that cache fewer, at worst the least.
     const KERNEL_NEAR: f64 = 40.0;
-    const KERNEL_FAR: f64 = 11.0;
+    const KERNEL_FAR: f64 = 13.0;
     const KERNEL_LEAST: f64 = 3.0;
 
     /// Vector multiply-adds in a cycle at best.

@@ -29,8 +29,8 @@ pub(crate) struct WinogradShape {
 /// Share of the multiply-add limit that the products reach.
 const EFFICIENCY: f64 = 0.9;
 /// Cycles of the transforms for each point of a vector of channels.
-const INPUT: f64 = 5.0;
-const OUTPUT: f64 = 4.2;
+const INPUT: f64 = 6.0;
+const OUTPUT: f64 = 5.0;
 /// Cycles to transpose a value.
 const TRANSPOSE: f64 = 0.85;
 /// The same to planes that do not stay in the second-level cache.
