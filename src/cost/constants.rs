@@ -93,8 +93,8 @@ impl Constants {
         };
         let calls = groups * (across / (2.0 * lanes)).ceil() * (along / 14.0).ceil() * Self::TILE;
         let weights = problem.products() as f64 * channels * problem.element.size() as f64;
-        let near = if weights <= machine.l2 as f64 { 1.0 } else { 0.0 };
-        let waiting = groups * (1.0 - near) * Self::kernel_cycles(machine, weights, near);
-        (compute.max(Self::memory(problem)) + packing + calls + waiting + Self::TASK) / Self::CLOCK
+        let is_near = weights <= machine.l2 as f64;
+        let streaming = if is_near { 0.0 } else { groups * Self::kernel_cycles(machine, weights, 0.0) };
+        (compute.max(Self::memory(problem)) + packing + calls + streaming + Self::TASK) / Self::CLOCK
     }
 }
