@@ -200,8 +200,8 @@ impl<T: Element> Plan<T> {
         Ok(())
     }
 
-    /// Bytes that a packed kernel takes: about those of the kernel for `direct` and `gemm`, several times
-    /// as many for `winograd`, many times as many for `fft`.
+    /// Bytes that a packed kernel takes: about those of the kernel for `direct` and `gemm`, more for `dot` where windows
+    /// have short rows, several times as many for `winograd`, many times as many for `fft`.
     pub fn packed_bytes(&self) -> usize {
         self.frozen.packing.len.saturating_mul(T::TYPE.size())
     }

@@ -87,6 +87,8 @@ fn any_input_memory_is_read_alike() {
     let mut embedded = vec![f32::NAN; 3000];
     let mut transposed = vec![f32::NAN; 2 * 3 * 4 * 37];
     let mut backwards = vec![f32::NAN; 2 * 3 * 4 * 37];
+    let mut cropped = vec![f32::NAN; 2 * 4 * 37 * 5];
+    let mut mirrored = vec![f32::NAN; 2 * 4 * 37 * 3];
     for b in 0..2 {
         for c in 0..3 {
             for y in 0..4 {
@@ -95,6 +97,8 @@ fn any_input_memory_is_read_alike() {
                     embedded[11 + b * 1400 + c * 450 + y * 110 + column * 2] = value;
                     transposed[((column * 4 + y) * 3 + c) * 2 + b] = value;
                     backwards[x.len() - 1 - index(b, c, y, column)] = value;
+                    cropped[((b * 4 + y) * 37 + column) * 5 + 1 + c] = value;
+                    mirrored[((b * 4 + y) * 37 + 36 - column) * 3 + c] = value;
                 }
             }
         }
@@ -105,13 +109,17 @@ fn any_input_memory_is_read_alike() {
         View::strided(&embedded, 11, [2, 3, 4, 37], [1400, 450, 110, 2]).unwrap(),
         View::strided(&transposed, 0, [2, 3, 4, 37], [1, 2, 6, 24]).unwrap(),
         View::strided(&backwards, last, [2, 3, 4, 37], [-444, -148, -37, -1]).unwrap(),
+        View::strided(&cropped, 1, [2, 3, 4, 37], [740, 1, 185, 5]).unwrap(),
+        View::strided(&mirrored, 36 * 3, [2, 3, 4, 37], [444, 1, 111, -3]).unwrap(),
     ];
-    for (strategy, isa) in combinations() {
-        let conv =
-            Conv::d2([4, 37], [2, 3]).batch(2).channels(3, 3).groups(3).padding(Padding::Full).convolution();
-        let plan = forced(&conv, strategy, isa).plan::<f32>().unwrap();
-        // One kernel for all channels: a stride of zero.
-        let kernel = View::strided(&h, 0, [3, 1, 2, 3], [0, 0, 3, 1]).unwrap();
+    let conv = || Conv::d2([4, 37], [2, 3]).batch(2).channels(3, 3);
+    let convs = [conv().groups(3).padding(Padding::Full).convolution(), conv(), conv().dilation([1, 2])];
+    for ((strategy, isa), conv) in
+        combinations().into_iter().flat_map(|one| convs.iter().map(move |c| (one, c)))
+    {
+        let plan = forced(conv, strategy, isa).plan::<f32>().unwrap();
+        // One kernel for all channels: strides of zero.
+        let kernel = View::strided(&h, 0, plan.kernel_shape(), [0, 0, 3, 1]).unwrap();
         let packed = plan.pack(kernel, None).unwrap();
         let results = views.map(|view| {
             let mut y = vec![f32::NAN; plan.output_shape().iter().product()];
@@ -120,7 +128,7 @@ fn any_input_memory_is_read_alike() {
             y.into_iter().map(f32::round).collect::<Vec<_>>()
         });
         assert!(results.iter().all(|result| *result == results[0]), "{strategy} {isa}");
-        let exact = convolve::reference::convolve(&conv, dense, kernel, None, None).unwrap();
+        let exact = convolve::reference::convolve(conv, dense, kernel, None, None).unwrap();
         assert!(
             results[0].iter().zip(exact).all(|(y, exact)| f64::from(*y) == exact.value),
             "{strategy} {isa}"

@@ -230,8 +230,9 @@ impl Conv {
         self
     }
 
-    /// Bytes of workspace per thread that a strategy may use; 1 GiB unless set. `direct`, `gemm` and `separable` get by
-    /// with 4 MiB whatever the problem and do not heed a lower limit; `fft` and `winograd` decline when they need more.
+    /// Bytes of workspace per thread that a strategy may use; 1 GiB unless set. `direct`, `gemm`, `depthwise` and
+    /// `separable` get by with 4 MiB whatever the problem and do not heed a lower limit; `fft`, `winograd` and `dot` decline
+    /// when they need more.
     pub fn workspace_limit(mut self, bytes: usize) -> Self {
         self.workspace_limit = bytes;
         self

@@ -21,9 +21,11 @@ const EFFICIENCY: f64 = 0.9;
 /// Cycles to copy a value with channels innermost, and with channels outermost.
 const COPY: f64 = 0.15;
 const TRANSPOSE: f64 = 0.9;
+/// Cycles to copy a pixel besides, where those of other groups lie between.
+const PIXEL: f64 = 8.0;
 /// The same with channels outermost, where they are too few to be transposed in registers.
 const GATHER: f64 = 1.2;
-/// The same of planes of which every other column or fewer are read.
+/// The same of planes of which every other column is read; of fewer, each takes longer.
 const STRIDED: f64 = 4.0;
 /// Cycles to write a transposed value to planes that do not stay in the second-level cache.
 const SPREAD: f64 = 2.0;
@@ -56,34 +58,36 @@ pub(crate) fn channels_seconds(problem: &Problem, machine: &Machine, shape: &Cha
     let exposed = (1.0 - near) * EXPOSED;
     let compute = compute.max(streaming) + exposed * compute.min(streaming);
 
-    let transposed = transposing(problem, machine, shape);
-    let total = (compute + transposed + TASK * rectangles * parts) * groups;
-    total.max(Constants::memory(problem)) / Constants::CLOCK
+    let copied = copying(problem, shape.copied as f64 * rectangles * parts);
+    let moved = copied + transposing(problem, machine);
+    let total = (compute + moved + TASK * rectangles * parts) * groups;
+    Constants::beside_memory(problem, machine, total) / Constants::CLOCK
 }
 
-/// Cycles to copy and transpose the inputs of a group of channels, and to transpose its outputs.
-fn transposing(problem: &Problem, machine: &Machine, shape: &ChannelsShape) -> f64 {
-    let [rectangles, parts] = shape.tasks.map(|count| count as f64);
-    let planar_input = problem.conv.input_layout == Layout::Nchw && problem.group_in > 1;
-    let copied = match shape.copied {
-        0 if planar_input => shape.pixels as f64 * problem.products() as f64,
-        count => count as f64,
-    };
+/// Cycles to copy so many inputs, transposed where channels are not innermost.
+pub(super) fn copying(problem: &Problem, copied: f64) -> f64 {
+    let is_planar = problem.conv.input_layout == Layout::Nchw;
     let is_few = 4 * problem.group_in <= problem.isa.lanes(problem.element);
     let skips = problem.columns.stride > 1 && problem.columns.taps == 1;
-    let value = match planar_input {
-        true if skips => STRIDED,
+    let value = match is_planar {
+        true if problem.group_in == 1 => COPY,
+        true if skips => STRIDED * (problem.columns.stride as f64 / 2.0).sqrt(),
         true if is_few => GATHER,
         true => TRANSPOSE,
+        false if problem.groups() > 1 => COPY + PIXEL / problem.group_in as f64,
         false => COPY,
     };
-    let planar_output = problem.conv.output_layout == Layout::Nchw && problem.group_out > 1;
+    copied * value
+}
+
+/// Cycles to transpose the outputs of a group of channels.
+fn transposing(problem: &Problem, machine: &Machine) -> f64 {
     let outputs = problem.output_plane() as f64 * problem.group_out as f64;
+    let is_planar = problem.conv.output_layout == Layout::Nchw && problem.group_out > 1;
     let is_far = outputs * problem.element.size() as f64 > machine.l2 as f64;
-    let written = match planar_output {
+    match is_planar {
         true if is_far => outputs * SPREAD,
         true => outputs * TRANSPOSE,
         false => 0.0,
-    };
-    copied * rectangles * parts * value + written
+    }
 }

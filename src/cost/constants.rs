@@ -7,7 +7,7 @@
 
 use super::Machine;
 use crate::conv::Layout;
-use crate::problem::Problem;
+use crate::problem::{Axis, Problem};
 
 /// The table.
 pub(crate) struct Constants;
@@ -26,8 +26,10 @@ impl Constants {
     /// Cycles to run a task, and to run a tile in it.
     pub(super) const TASK: f64 = 60.0;
     pub(super) const TILE: f64 = 25.0;
-    /// Bytes that memory beyond the second-level cache moves in a cycle.
-    pub(super) const MEMORY_BYTES: f64 = 5.0;
+    /// Bytes in a cycle that the second-level cache moves, that memory beyond it is read at, and written at.
+    const NEAR_BYTES: f64 = 28.0;
+    const READ_BYTES: f64 = 9.0;
+    const WRITTEN_BYTES: f64 = 5.5;
 
     /// Share of the multiply-add limit that large tiles of `gemm` reach.
     const GEMM: f64 = 0.98;
@@ -56,11 +58,41 @@ impl Constants {
         bytes * (near / Self::KERNEL_NEAR + (1.0 - near) / far)
     }
 
-    /// Cycles to move input and output once: no strategy is faster.
-    pub(super) fn memory(problem: &Problem) -> f64 {
-        let count = |shape: [usize; 4]| shape.iter().map(|&size| size as f64).product::<f64>();
-        let values = count(problem.input_shape()) + count(problem.output_shape());
-        values * problem.element.size() as f64 / Self::MEMORY_BYTES
+    /// Bytes of input and output. Of pixels that strides leave out, those that have their channels to themselves are not
+    /// counted.
+    pub(super) fn bytes(problem: &Problem) -> [f64; 2] {
+        let size = problem.element.size() as f64;
+        let of = |shape: [usize; 4]| shape.iter().map(|&count| count as f64).product::<f64>() * size;
+        let read = |axis: &Axis| (axis.taps as f64 * axis.output as f64 / axis.input.max(1) as f64).min(1.0);
+        let share = match problem.conv.input_layout {
+            Layout::Nhwc if problem.conv.channels_in > 1 => read(&problem.rows) * read(&problem.columns),
+            _ => 1.0,
+        };
+        [of(problem.input_shape()) * share, of(problem.output_shape())]
+    }
+
+    /// Whether input and output exceed the second-level cache.
+    pub(super) fn is_far(problem: &Problem, machine: &Machine) -> bool {
+        Self::bytes(problem).iter().sum::<f64>() > machine.l2 as f64
+    }
+
+    /// Cycles to move input and output once.
+    pub(super) fn memory(problem: &Problem, machine: &Machine) -> f64 {
+        let [read, written] = Self::bytes(problem);
+        if Self::is_far(problem, machine) {
+            read / Self::READ_BYTES + written / Self::WRITTEN_BYTES
+        } else {
+            (read + written) / Self::NEAR_BYTES
+        }
+    }
+
+    /// The cycles of work with those of moving input and output once, which it hides; but not where the pixels of groups
+    /// are read and written in pieces, far apart.
+    pub(super) fn beside_memory(problem: &Problem, machine: &Machine, work: f64) -> f64 {
+        let memory = Self::memory(problem, machine);
+        let layouts = [problem.conv.input_layout, problem.conv.output_layout];
+        let in_pieces = problem.groups() > 1 && layouts.contains(&Layout::Nhwc);
+        if in_pieces && Self::is_far(problem, machine) { work + memory } else { work.max(memory) }
     }
 
     /// Seconds that `gemm` takes at least: those of packing, of which each value serves one product if each output channel has
@@ -95,6 +127,7 @@ impl Constants {
         let weights = problem.products() as f64 * channels * problem.element.size() as f64;
         let is_near = weights <= machine.l2 as f64;
         let streaming = if is_near { 0.0 } else { groups * Self::kernel_cycles(machine, weights, 0.0) };
-        (compute.max(Self::memory(problem)) + packing + calls + streaming + Self::TASK) / Self::CLOCK
+        (Self::beside_memory(problem, machine, compute) + packing + calls + streaming + Self::TASK)
+            / Self::CLOCK
     }
 }

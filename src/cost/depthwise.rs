@@ -25,15 +25,13 @@ const DEAL: f64 = 0.3;
 /// Cycles of the rest of a vector of outputs, and more where it is not whole.
 const OUTPUT: f64 = 2.5;
 const PART: f64 = 3.0;
-/// Bytes that the second-level cache moves in a cycle.
-const L2_BYTES: f64 = 28.0;
 /// Cycles to copy a value with channels innermost, and with channels outermost.
 const COPY: f64 = 0.15;
 const TRANSPOSE: f64 = 0.45;
 /// Most taps of an axis that are looked at.
 const MOST_TAPS: usize = 64;
-/// How much of that is left where all waits for memory.
-const BESIDE_MEMORY: f64 = 0.25;
+/// How much of the waiting for memory beyond the second-level cache is not hidden.
+const BESIDE: f64 = 0.8;
 /// Cycles of a task, and of a row of four vectors.
 const TASK: f64 = 200.0;
 const ROW: f64 = 70.0;
@@ -52,10 +50,10 @@ pub(crate) fn depthwise_seconds(problem: &Problem, machine: &Machine, shape: &De
     let calls = rows * ROW + shape.tasks as f64 * TASK;
 
     let copies = copies(problem, shape, outputs);
-    let memory = Constants::memory(problem) / problem.batch().max(1) as f64;
-    let bytes = memory * Constants::MEMORY_BYTES;
-    let waiting = if bytes > machine.l2 as f64 { memory + BESIDE_MEMORY * copies } else { bytes / L2_BYTES };
-    let cycles = (compute + copies).max(waiting) + calls;
+    let memory = Constants::memory(problem, machine) / problem.batch().max(1) as f64;
+    let is_far = Constants::is_far(problem, machine);
+    let work = compute + copies;
+    let cycles = calls + if is_far { memory.max(work + BESIDE * memory) } else { work.max(memory) };
     problem.batch() as f64 * cycles / Constants::CLOCK
 }
 

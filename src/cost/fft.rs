@@ -22,6 +22,8 @@ impl Constants {
     /// cache line of its own.
     const STRIDED: f64 = 2.0;
     const OWN_LINE: f64 = 4.5;
+    /// Bytes in a cycle of spectra that are written and read again.
+    const SPECTRUM_BYTES: f64 = 5.0;
     /// How much of the time that memory takes still counts beside transforms.
     const BESIDE: f64 = 0.3;
     /// Share of the multiply-add limit that products reach.
@@ -77,7 +79,7 @@ impl Constants {
     pub(crate) fn fft_pairs(problem: &Problem, machine: &Machine, tile: [usize; 2], pairs: f64) -> f64 {
         let pairs = pairs.ceil();
         let compute = pairs * Self::fft_pair(problem, machine, tile) + Self::fft_copies(problem, tile, pairs);
-        let memory = Self::memory(problem);
+        let memory = Self::memory(problem, machine);
         (compute.max(memory) + Self::BESIDE * compute.min(memory) + Self::TASK) / Self::CLOCK
     }
 
@@ -102,7 +104,7 @@ impl Constants {
         let spectra = 2.0 * bytes * pairs * (inputs + outputs);
         let near = if kernel > machine.l2 as f64 { 0.0 } else { 1.0 };
         let kernels = tasks * Self::kernel_cycles(machine, kernel, near);
-        let traffic = kernels + spectra / Self::MEMORY_BYTES;
+        let traffic = kernels + spectra / Self::SPECTRUM_BYTES;
         (transforms + staged + products + traffic + tasks * Self::TASK) / Self::CLOCK
     }
 }

@@ -3,6 +3,7 @@
 mod channels;
 mod constants;
 mod depthwise;
+mod dot;
 mod fft;
 mod machine;
 mod planes;
@@ -14,6 +15,7 @@ mod winograd;
 pub(crate) use channels::{ChannelsShape, channels_seconds};
 pub(crate) use constants::Constants;
 pub(crate) use depthwise::{DepthwiseShape, depthwise_least_seconds, depthwise_seconds};
+pub(crate) use dot::{DotShape, dot_seconds};
 pub(crate) use machine::Machine;
 pub(crate) use planes::{PlanesShape, planes_seconds};
 pub(crate) use separable::{SeparableShape, separable_seconds};

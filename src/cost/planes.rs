@@ -81,7 +81,8 @@ pub(crate) fn planes_seconds(problem: &Problem, machine: &Machine, shape: &Plane
         shape.period == 0 && problem.conv.output_layout == Layout::Nhwc && problem.conv.channels_out > 1;
     let scatter = if scattered { outputs * SCATTER } else { 0.0 };
     let compute = planes * channels * compute(problem, shape) + scatter;
-    let bytes = Constants::memory(problem) * Constants::MEMORY_BYTES;
+    let [read, written] = Constants::bytes(problem);
+    let bytes = read * sweeps_over(problem, machine, shape) + written;
     let waiting = bytes / if bytes > machine.l2 as f64 { MEMORY_BYTES } else { L2_BYTES };
     let rows = (shape.rows as f64 / shape.block as f64).ceil();
     let task = if shape.is_signal { SIGNAL } else { TASK };
@@ -91,6 +92,17 @@ pub(crate) fn planes_seconds(problem: &Problem, machine: &Machine, shape: &Plane
     let work = compute.max(waiting) + beside * compute.min(waiting);
     let copies = planes * problem.group_in as f64 * copies(problem, shape);
     (work + copies + calls + call) / Constants::CLOCK
+}
+
+/// How often inputs come from beyond the second-level cache: once, or for each output channel of the group where those of
+/// a task are too many for it.
+fn sweeps_over(problem: &Problem, machine: &Machine, shape: &PlanesShape) -> f64 {
+    let rows = &problem.rows;
+    let rows = (shape.block as f64 * rows.stride as f64 + rows.extent as f64).min(rows.input as f64);
+    let columns = problem.columns.input / shape.tasks.max(1);
+    let values = problem.group_in as f64 * rows * columns as f64;
+    let is_near = values * problem.element.size() as f64 <= machine.l2 as f64;
+    if is_near { 1.0 } else { problem.group_out as f64 }
 }
 
 /// Whether output rows share what they load.
@@ -175,7 +187,7 @@ fn copies(problem: &Problem, shape: &PlanesShape) -> f64 {
     let pixel = shape.pixel as f64;
     if is_gathered || columns.stride > 1 {
         let segments = columns.stride.min(columns.extent) as f64 * (width / 512.0).ceil();
-        return copied_rows * (width * columns.stride as f64 * GATHER + segments * READ);
+        return copied_rows * (width * pixel * columns.stride as f64 * GATHER + segments * READ);
     }
     let short = is_padded && width <= lanes * if shape.ends_are_masked { 5.0 } else { 8.0 };
     let edges = if short {

@@ -14,7 +14,7 @@ static MASK_64: [i64; 8] = [-1, -1, -1, -1, 0, 0, 0, 0];
 macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $masks:ident, $splat:ident, $load:ident, $load_masked:ident,
      $store:ident, $store_masked:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
-     $mul_sub:ident, $neg_mul_add:ident, $max:ident, $min:ident, $transpose:ident,
+     $mul_sub:ident, $neg_mul_add:ident, $max:ident, $min:ident, $transpose:ident, $deinterleave:ident,
      $pattern:ident, $permute:ident, $blend:ident, $as_vector:ident) => {
         impl Lanes<$element> for Avx2 {
             type Vector = $vector;
@@ -132,6 +132,12 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn deinterleave(self, low: $vector, high: $vector) -> [$vector; 2] {
+                // SAFETY: the token proves AVX2.
+                unsafe { $deinterleave(low, high) }
+            }
+
+            #[inline(always)]
             unsafe fn transpose(self, from: *const $element, from_step: isize, to: *mut $element, to_step: isize) {
                 // SAFETY: the caller vouches for the squares, the token proves the instructions.
                 unsafe { $transpose(from, from_step, to, to_step) }
@@ -217,6 +223,32 @@ unsafe fn transpose_4x4(from: *const f64, from_step: isize, to: *mut f64, to_ste
     }
 }
 
+/// Even and odd elements within halves, which come out as quarters 0, 2, 1, 3.
+///
+/// # Safety
+/// The caller holds a token.
+#[inline(always)]
+unsafe fn deinterleave_32(low: __m256, high: __m256) -> [__m256; 2] {
+    // SAFETY: vouched for by the caller.
+    unsafe {
+        [_mm256_shuffle_ps::<0x88>(low, high), _mm256_shuffle_ps::<0xdd>(low, high)]
+            .map(|quarters| _mm256_castpd_ps(_mm256_permute4x64_pd::<0xd8>(_mm256_castps_pd(quarters))))
+    }
+}
+
+/// As `deinterleave_32`; a quarter is an element.
+///
+/// # Safety
+/// The caller holds a token.
+#[inline(always)]
+unsafe fn deinterleave_64(low: __m256d, high: __m256d) -> [__m256d; 2] {
+    // SAFETY: vouched for by the caller.
+    unsafe {
+        [_mm256_unpacklo_pd(low, high), _mm256_unpackhi_pd(low, high)]
+            .map(|quarters| _mm256_permute4x64_pd::<0xd8>(quarters))
+    }
+}
+
 /// First pairs of elements, then halves.
 #[inline(always)]
 unsafe fn transposed_4x4([a, b, c, d]: [__m256d; 4]) -> [__m256d; 4] {
@@ -236,12 +268,12 @@ unsafe fn transposed_4x4([a, b, c, d]: [__m256d; 4]) -> [__m256d; 4] {
 lanes!(
     f32, __m256, 8, MASK_32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_storeu_ps,
     _mm256_maskstore_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_fmsub_ps,
-    _mm256_fnmadd_ps, _mm256_max_ps, _mm256_min_ps, transpose_8x8, pattern_32, _mm256_permutevar8x32_ps,
+    _mm256_fnmadd_ps, _mm256_max_ps, _mm256_min_ps, transpose_8x8, deinterleave_32, pattern_32, _mm256_permutevar8x32_ps,
     _mm256_blendv_ps, _mm256_castsi256_ps
 );
 lanes!(
     f64, __m256d, 4, MASK_64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_maskload_pd, _mm256_storeu_pd,
     _mm256_maskstore_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd,
-    _mm256_fnmadd_pd, _mm256_max_pd, _mm256_min_pd, transpose_4x4, pattern_64, permute_64, _mm256_blendv_pd,
+    _mm256_fnmadd_pd, _mm256_max_pd, _mm256_min_pd, transpose_4x4, deinterleave_64, pattern_64, permute_64, _mm256_blendv_pd,
     _mm256_castsi256_pd
 );

@@ -7,6 +7,7 @@
 pub(crate) mod channel_tile;
 pub(crate) mod column_pass;
 pub(crate) mod depthwise_tile;
+pub(crate) mod dot_tile;
 pub(crate) mod fft;
 mod finish;
 pub(crate) mod gemm_tile;
@@ -48,6 +49,7 @@ pub fn hot_loops(registers: usize) -> Vec<HotLoop> {
     loops.extend(gemm_tile::hot_loops(registers));
     loops.extend(channel_tile::hot_loops(registers));
     loops.extend(depthwise_tile::hot_loops(registers));
+    loops.extend(dot_tile::hot_loops(registers));
     loops.extend(fft::hot_loops(registers));
     loops.extend(column_pass::hot_loops(registers));
     loops.extend(row_pass::hot_loops());

@@ -7,10 +7,8 @@
 //! Error: each output is a chain of `products` multiply-adds, see `docs/accuracy.md`. It declines nothing.
 
 mod band;
-mod canvas;
 mod channels;
 mod cut;
-mod frame;
 mod interleaved;
 mod planes;
 mod signal;

@@ -2,8 +2,10 @@
 
 use core::any::Any;
 
+mod canvas;
 mod depthwise;
 mod direct;
+mod dot;
 mod fft;
 mod gemm;
 mod separable;
@@ -142,6 +144,7 @@ macro_rules! strategies {
 // A new strategy is one file, its `mod` line above, and one line here.
 strategies! {
     direct::Direct,
+    dot::Dot,
     gemm::Gemm,
     depthwise::Depthwise,
     winograd::Winograd,

@@ -63,19 +63,20 @@ pub fn assert_refusal_is_due(request: &Request, strategy: &str, error: &Error) {
         Error::BorderOfEmptyAxis { .. } => request.input.contains(&0),
         Error::EmptyClamp { min, max } => min > max,
         Error::Declined { strategy, reason: Declined::Problem { .. } } => !SERVE_ALL.contains(strategy),
-        Error::Declined { strategy: "fft" | "winograd", reason: Declined::Workspace { needed, limit } } => {
-            needed > limit && *limit == request.workspace_limit && is_far_or_tight(request)
-        }
+        Error::Declined {
+            strategy: "fft" | "winograd" | "dot",
+            reason: Declined::Workspace { needed, limit },
+        } => needed > limit && *limit == request.workspace_limit && is_far_or_tight(request),
         _ => false,
     };
     assert!(is_due, "{strategy} refuses {}: {error}", request.conv());
 }
 
-/// Whether a transform may not fit the workspace.
+/// Whether a transform, or a copy, may not fit the workspace.
 fn is_far_or_tight(request: &Request) -> bool {
     let extents = [0, 1].map(|axis| (request.kernel[axis] - 1).saturating_mul(request.dilation[axis]));
     request.workspace_limit < AMPLE_WORKSPACE
-        || extents.iter().any(|&extent| extent > 1000)
+        || extents.iter().chain(&request.stride).any(|&extent| extent > 1000)
         || request.channels[0] > 1000
 }
 

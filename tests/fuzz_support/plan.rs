@@ -145,7 +145,7 @@ fn plan<T: Element>(conv: &Conv, workspace_limit: usize, request: Option<&Reques
         assert_eq!(Some(shape), request.output_shape(), "{plan:?}");
     }
     let most = match plan.strategy() {
-        "fft" | "winograd" => workspace_limit,
+        "fft" | "winograd" | "dot" => workspace_limit,
         "direct" => workspace_limit.max(WORKSPACE_OF_OTHERS),
         _ => WORKSPACE_OF_OTHERS,
     };

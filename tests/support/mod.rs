@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 pub mod bounds;
+pub mod layers;
 pub mod random;
 pub mod run;
 pub mod winograd;

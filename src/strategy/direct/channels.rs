@@ -5,7 +5,6 @@
 //! of the kernel is cut into blocks of the depth that stay near while all pixels of the task pass by;
 //! blocks add up in the output, which rounds no more often. Outputs in NCHW are collected and transposed by panels.
 
-use super::canvas::{Canvas, Rectangle, Source, copied_values, is_unpadded, most_runs};
 use super::cut::Cut;
 use crate::call::Call;
 use crate::conv::Operation;
@@ -17,6 +16,7 @@ use crate::microkernel::channel_tile::{ChannelTiles, Run};
 use crate::microkernel::transpose::Transpose;
 use crate::microkernel::{Finish, Vouched};
 use crate::problem::Problem;
+use crate::strategy::canvas::{Canvas, Rectangle, Source, most_runs};
 use crate::strategy::{Estimate, Packing, Prepared};
 use crate::view::View;
 use crate::window::Extensions;
@@ -25,11 +25,10 @@ use crate::workspace::take;
 /// `None` where it cannot serve.
 pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Option<Estimate> {
     let cut = Cut::new(problem, machine)?;
-    let [rows, columns, panels] = cut.tasks(problem);
     let shape = ChannelsShape {
-        tasks: [rows * columns, panels],
-        pixels: cut.pixels(),
-        copied: if is_unpadded(problem) { 0 } else { copied_values(problem, [cut.rows, cut.columns]) },
+        tasks: [cut.rectangles.counts(problem).iter().product(), cut.parts(problem)],
+        pixels: cut.rectangles.pixels(),
+        copied: cut.rectangles.copied(problem),
         vectors: ChannelPanels::new(problem).width() / problem.isa.lanes(problem.element),
     };
     let seconds = channels_seconds(problem, machine, &shape);
@@ -42,8 +41,8 @@ pub(super) struct ChannelsPlan<T> {
     finish: Finish<T>,
     panels: ChannelPanels,
     cut: Cut,
-    /// Tasks along rows, columns and panels.
-    tasks: [usize; 3],
+    /// Rectangles of all groups and items, and parts of the panels.
+    tasks: [usize; 2],
     packed_len: usize,
 }
 
@@ -68,7 +67,7 @@ impl<T: Element> ChannelsPlan<T> {
         Ok(ChannelsPlan {
             extensions: Extensions::new(problem.conv.border),
             finish: Finish::new(&problem.conv),
-            tasks: cut.tasks(problem),
+            tasks: [cut.rectangles.all(problem), cut.parts(problem)],
             cut,
             packed_len: packed_len.ok_or(too_large)?,
             panels,
@@ -105,7 +104,7 @@ impl<T: Element> Prepared<T> for ChannelsPlan<T> {
     }
 
     fn tasks(&self) -> usize {
-        self.tasks.iter().product::<usize>() * self.problem.batch() * self.problem.groups()
+        self.tasks.iter().product()
     }
 
     fn workspace(&self) -> usize {
@@ -114,54 +113,36 @@ impl<T: Element> Prepared<T> for ChannelsPlan<T> {
 
     fn run(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
         let (problem, cut) = (&self.problem, &self.cut);
-        let [rows, columns, panels] = self.tasks;
-        let (task, panel) = (task / panels, task % panels);
-        let (task, column) = (task / columns, task % columns);
-        let (task, row) = (task / rows, task % rows);
-        let part = |index: usize, each: usize, all: usize| index * each..((index + 1) * each).min(all);
-        let at = Rectangle {
-            item: task / problem.groups(),
-            group: task % problem.groups(),
-            rows: part(row, cut.rows, problem.rows.output),
-            columns: part(column, cut.columns, problem.columns.output),
-        };
+        let [_, parts] = self.tasks;
+        let at = cut.rectangles.at(problem, task / parts);
+        let first = task % parts * cut.panels;
+        let panels = self.panels.panels(first..(first + cut.panels).min(self.panels.count()));
         let [copied, results] = cut.buffers(problem);
         let mut memory = workspace;
         let copied = take::<T>(&mut memory, copied);
         let results = take::<T>(&mut memory, results);
-        let pixels = at.rows.len() * at.columns.len();
-        let windows = &mut take::<*const T>(&mut memory, cut.pixels())[..pixels];
-        let places = &mut take::<isize>(&mut memory, cut.pixels())[..pixels];
+        let windows = &mut take::<*const T>(&mut memory, cut.rectangles.pixels())[..at.pixels()];
+        let places = &mut take::<isize>(&mut memory, cut.rectangles.pixels())[..at.pixels()];
         let runs = take::<Run>(&mut memory, most_runs(problem, cut.depth));
         let source = Source { problem, call, extensions: &self.extensions, at: &at };
         let canvas = source.canvas(copied, windows);
         let in_place = call.output_strides[1] == 1 || problem.group_out == 1;
-        self.write_places(call, &at, in_place, places);
+        at.write_places(self.output_steps(call, &at, in_place), places);
         let mut outputs = Outputs { at: &at, windows, places, results, in_place };
-        for panel in self.panels.panels(part(panel, cut.panels, self.panels.count())) {
+        for panel in panels {
             self.multiply(call, &canvas, &panel, &mut outputs, runs);
         }
     }
 }
 
 impl<T: Element> ChannelsPlan<T> {
-    /// Where the first channel of each output goes: in place from the first output of the rectangle on, else in the
-    /// results, pixel by pixel.
-    fn write_places(&self, call: &Call<'_, T>, at: &Rectangle, in_place: bool, places: &mut [isize]) {
-        let columns = at.columns.len();
-        let [row_step, column_step] = if in_place {
-            [call.output_strides[2], call.output_strides[3]]
-        } else {
-            let pitch = self.cut.pitch(&self.problem);
-            [(columns * pitch) as isize, pitch as isize]
-        };
-        for (row, places) in places.chunks_exact_mut(columns).enumerate() {
-            let mut next = (row as isize).wrapping_mul(row_step);
-            for place in places {
-                *place = next;
-                next = next.wrapping_add(column_step);
-            }
+    /// From an output to the next row and the next column: in place, else in the results, pixel by pixel.
+    fn output_steps(&self, call: &Call<'_, T>, at: &Rectangle, in_place: bool) -> [isize; 2] {
+        if in_place {
+            return [call.output_strides[2], call.output_strides[3]];
         }
+        let pitch = self.cut.pitch(&self.problem);
+        [(at.columns.len() * pitch) as isize, pitch as isize]
     }
 
     /// The outputs of one panel, block by block of the depth.
@@ -187,7 +168,7 @@ impl<T: Element> ChannelsPlan<T> {
             let bias = call.bias.filter(|_| start == 0);
             let tiles = ChannelTiles {
                 windows: outputs.windows,
-                runs: canvas.runs(problem, start..end, runs),
+                runs: canvas.runs(problem, canvas.has_whole_rows(problem), start..end, runs),
                 weights: kernel[self.panels.start(panel, depth, start)..].as_ptr(),
                 vectors: panel.vectors,
                 output,

@@ -1,12 +1,11 @@
 //! How the work is cut where lanes run along the output channels.
 
-use super::canvas::{buffer_values, copied_values, is_unpadded, most_runs};
-use super::frame::may_be_framed;
 use crate::conv::Layout;
 use crate::cost::Machine;
 use crate::gemm::ChannelPanels;
 use crate::microkernel::channel_tile::Run;
 use crate::problem::Problem;
+use crate::strategy::canvas::{Rectangles, buffer_values, is_unpadded, most_runs};
 use crate::workspace::Booking;
 
 /// As many tasks are made where the channels can be dealt out.
@@ -15,15 +14,11 @@ const TASKS: usize = 8;
 /// Output channels for which transposing inputs takes a small part of the time.
 const TRANSPOSED_CHANNELS: usize = 256;
 
-/// Most outputs of a channel in a task.
-const MAX_PIXELS: usize = 512;
-
 /// Sizes of a task and of its parts.
 #[derive(Clone, Copy)]
 pub(super) struct Cut {
     /// Outputs of a task.
-    pub(super) rows: usize,
-    pub(super) columns: usize,
+    pub(super) rectangles: Rectangles,
     /// Panels of a task.
     pub(super) panels: usize,
     /// Steps in a block of the depth.
@@ -34,24 +29,10 @@ impl Cut {
     /// `None` where even the inputs under a few outputs are too many to copy.
     pub(super) fn new(problem: &Problem, machine: &Machine) -> Option<Self> {
         let size = problem.element.size();
-        let most_values = machine.l2 / 2 / size;
-        let (all_rows, all_columns) = (problem.rows.output.max(1), problem.columns.output.max(1));
         let evenly = |all: usize, most: usize| all.div_ceil(all.div_ceil(most.max(1)));
         let pixels = Self::pixels_worth_a_kernel(problem, machine);
-        // Of whole rows, only the ends must be copied.
-        let whole_rows = may_be_framed(problem) && !is_unpadded(problem) && all_columns <= MAX_PIXELS;
-        let mut columns = if whole_rows { all_columns } else { evenly(all_columns, pixels) };
-        let mut rows =
-            evenly(all_rows, if whole_rows { (MAX_PIXELS / 2).max(2 * columns) } else { pixels } / columns);
-        while copied_values(problem, [rows, columns]) > most_values {
-            match () {
-                () if rows > 1 => rows = evenly(all_rows, rows / 2),
-                () if columns > 16 => columns = evenly(all_columns, columns / 2),
-                () if copied_values(problem, [1, columns]) > 4 * most_values => return None,
-                () => break,
-            }
-        }
-        let places = all_rows.div_ceil(rows).saturating_mul(all_columns.div_ceil(columns));
+        let rectangles = Rectangles::new(problem, machine, pixels)?;
+        let places = rectangles.counts(problem).into_iter().fold(1, usize::saturating_mul).max(1);
         let places = places.saturating_mul(problem.batch().max(1)).saturating_mul(problem.groups());
         let all_panels = ChannelPanels::new(problem).count();
         let dealt_out = all_panels / TASKS.div_ceil(places).min(all_panels);
@@ -59,7 +40,7 @@ impl Cut {
         let step = ChannelPanels::new(problem).most_channels() * size;
         // A block of a panel stays in the second-level cache; blocks of that depth cost nothing.
         let depth = evenly(problem.products(), (machine.l2 / 8 / step).max(32));
-        Some(Cut { rows, columns, panels, depth })
+        Some(Cut { rectangles, panels, depth })
     }
 
     /// Outputs of a channel in a task: so many that streaming the kernel through the caches once more pays, and so few
@@ -84,29 +65,20 @@ impl Cut {
         }
     }
 
-    pub(super) fn pixels(&self) -> usize {
-        self.rows * self.columns
-    }
-
     /// Values of a pixel in the results: a whole panel.
     pub(super) fn pitch(&self, problem: &Problem) -> usize {
         let panels = ChannelPanels::new(problem);
         panels.most_channels().min(panels.width())
     }
 
-    /// Tasks along rows, columns and panels.
-    pub(super) fn tasks(&self, problem: &Problem) -> [usize; 3] {
-        let panels = ChannelPanels::new(problem).count();
-        [
-            problem.rows.output.div_ceil(self.rows),
-            problem.columns.output.div_ceil(self.columns),
-            panels.div_ceil(self.panels),
-        ]
+    /// Parts that the panels are cut into.
+    pub(super) fn parts(&self, problem: &Problem) -> usize {
+        ChannelPanels::new(problem).count().div_ceil(self.panels)
     }
 
     /// Values in the buffers of a task: the copied inputs, and the outputs of a panel.
     pub(super) fn buffers(&self, problem: &Problem) -> [usize; 2] {
-        [buffer_values(problem, [self.rows, self.columns]), self.pixels() * self.pitch(problem)]
+        [buffer_values(problem, &self.rectangles), self.rectangles.pixels() * self.pitch(problem)]
     }
 
     pub(super) fn workspace<T>(&self, problem: &Problem) -> usize {
@@ -114,8 +86,8 @@ impl Cut {
         Booking::new()
             .add::<T>(copied)
             .add::<T>(results)
-            .add::<*const T>(self.pixels())
-            .add::<isize>(self.pixels())
+            .add::<*const T>(self.rectangles.pixels())
+            .add::<isize>(self.rectangles.pixels())
             .add::<Run>(most_runs(problem, self.depth))
             .bytes()
     }

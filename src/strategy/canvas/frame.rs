@@ -15,7 +15,7 @@
 
 use core::ops::Range;
 
-use super::canvas::{Canvas, Source, inside};
+use super::{Canvas, Source, inside};
 use crate::conv::Layout;
 use crate::element::Element;
 use crate::problem::{Axis, Problem};

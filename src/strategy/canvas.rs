@@ -1,30 +1,20 @@
 //! Where windows are found with channels innermost: in the input itself, in copies of what lies under its edges, or in a
 //! copy of everything.
 
+mod frame;
+mod rectangles;
+
 use core::ops::Range;
 
-use super::frame::{Frame, frame_values, may_be_framed};
+pub(super) use rectangles::{Rectangle, Rectangles};
+
+use frame::{Frame, frame_values, may_be_framed};
+
 use crate::call::Call;
 use crate::element::Element;
 use crate::microkernel::channel_tile::Run;
 use crate::problem::{Axis, Problem};
 use crate::window::{Extensions, Pixels};
-
-/// A rectangle of outputs of one group of one item.
-#[derive(Clone, Debug)]
-pub(super) struct Rectangle {
-    pub(super) item: usize,
-    pub(super) group: usize,
-    pub(super) rows: Range<usize>,
-    pub(super) columns: Range<usize>,
-}
-
-impl Rectangle {
-    /// Row and column of the first output.
-    pub(super) fn first(&self) -> [usize; 2] {
-        [self.rows.start, self.columns.start]
-    }
-}
 
 /// One axis of a copy: the inputs under neighbouring outputs.
 #[derive(Clone, Copy)]
@@ -72,7 +62,7 @@ pub(super) fn is_unpadded(problem: &Problem) -> bool {
 }
 
 /// Values in a copy of everything under so many rows and columns of outputs; none where windows are never copied.
-pub(super) fn copied_values(problem: &Problem, [rows, columns]: [usize; 2]) -> usize {
+fn copied_values(problem: &Problem, [rows, columns]: [usize; 2]) -> usize {
     if problem.group_in == 1 && is_unpadded(problem) {
         return 0;
     }
@@ -82,7 +72,7 @@ pub(super) fn copied_values(problem: &Problem, [rows, columns]: [usize; 2]) -> u
 }
 
 /// Values that copies of either kind may take.
-pub(super) fn buffer_values(problem: &Problem, [rows, columns]: [usize; 2]) -> usize {
+pub(super) fn buffer_values(problem: &Problem, &Rectangles { rows, columns }: &Rectangles) -> usize {
     let is_whole = columns >= problem.columns.output;
     let frame = if is_whole && may_be_framed(problem) { frame_values(problem, rows) } else { 0 };
     match copied_values(problem, [rows, columns]) {
@@ -128,7 +118,8 @@ impl<T: Element> Source<'_, T> {
         Canvas { tap: [step(rows.dilation, row), step(columns.dilation, column)] }
     }
 
-    fn copied(&self, buffer: &mut [T], windows: &mut [*const T]) -> Canvas {
+    /// A copy of everything under the rectangle.
+    pub(super) fn copied(&self, buffer: &mut [T], windows: &mut [*const T]) -> Canvas {
         let (problem, at) = (self.problem, self.at);
         let channels = problem.group_in;
         let rows = CopyAxis::new(&problem.rows, at.rows.len());
@@ -144,10 +135,11 @@ impl<T: Element> Source<'_, T> {
         let [row, column] = [row_values as isize, channels as isize];
         self.write_windows(
             buffer.as_ptr(),
-            [rows.pixel as isize * row, columns.pixel as isize * column],
+            // A step that is never taken may be too long.
+            [(rows.pixel as isize).wrapping_mul(row), (columns.pixel as isize).wrapping_mul(column)],
             windows,
         );
-        Canvas { tap: [rows.tap as isize * row, columns.tap as isize * column] }
+        Canvas { tap: [(rows.tap as isize).wrapping_mul(row), (columns.tap as isize).wrapping_mul(column)] }
     }
 
     pub(super) fn pixels(&self) -> Pixels<'_, T> {
@@ -179,22 +171,31 @@ impl<T: Element> Source<'_, T> {
 }
 
 impl Canvas {
-    /// Writes the steps `depth` of the window as runs of neighbouring values, and returns those. Steps are numbered by
-    /// tap row, tap column, channel.
-    pub(super) fn runs<'r>(&self, problem: &Problem, depth: Range<usize>, runs: &'r mut [Run]) -> &'r [Run] {
-        let channels = problem.group_in;
-        let taps = problem.columns.taps;
-        // The channels of neighbouring taps may be neighbours.
-        let whole_rows = self.tap[1] == channels as isize || taps == 1;
+    /// Whether the channels of neighbouring taps are neighbours.
+    pub(super) fn has_whole_rows(&self, problem: &Problem) -> bool {
+        self.tap[1] == problem.group_in as isize || problem.columns.taps == 1
+    }
+
+    /// Writes the steps `depth` of the window as runs of neighbouring values, rows of taps or single ones, and returns those.
+    /// Steps are numbered by tap row, tap column, channel.
+    pub(super) fn runs<'r>(
+        &self,
+        problem: &Problem,
+        whole_rows: bool,
+        depth: Range<usize>,
+        runs: &'r mut [Run],
+    ) -> &'r [Run] {
+        let (channels, taps) = (problem.group_in, problem.columns.taps);
         let len = if whole_rows { taps * channels } else { channels };
         let (mut k, mut count) = (depth.start, 0);
         while k < depth.end {
             let (run, skipped) = (k / len, k % len);
             let (row, column) = if whole_rows { (run, 0) } else { (run / taps, run % taps) };
-            let start =
-                (row as isize).wrapping_mul(self.tap[0]) + (column as isize).wrapping_mul(self.tap[1]);
+            let start = (row as isize)
+                .wrapping_mul(self.tap[0])
+                .wrapping_add((column as isize).wrapping_mul(self.tap[1]));
             let length = (len - skipped).min(depth.end - k);
-            runs[count] = Run { offset: start + skipped as isize, len: length };
+            runs[count] = Run { offset: start.wrapping_add(skipped as isize), len: length };
             (k, count) = (k + length, count + 1);
         }
         &runs[..count]
