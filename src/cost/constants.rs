@@ -31,6 +31,9 @@ impl Constants {
     const READ_BYTES: f64 = 9.0;
     const WRITTEN_BYTES: f64 = 5.5;
 
+    /// Cycles of a call of `gemm` or `depthwise`, besides its tasks.
+    pub(super) const CALL: f64 = 200.0;
+
     /// Share of the multiply-add limit that large tiles of `gemm` reach.
     const GEMM: f64 = 0.98;
 
@@ -127,7 +130,7 @@ impl Constants {
         let weights = problem.products() as f64 * channels * problem.element.size() as f64;
         let is_near = weights <= machine.l2 as f64;
         let streaming = if is_near { 0.0 } else { groups * Self::kernel_cycles(machine, weights, 0.0) };
-        (Self::beside_memory(problem, machine, compute) + packing + calls + streaming + Self::TASK)
+        (Self::beside_memory(problem, machine, compute) + packing + calls + streaming + Self::CALL)
             / Self::CLOCK
     }
 }

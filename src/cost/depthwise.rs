@@ -54,7 +54,7 @@ pub(crate) fn depthwise_seconds(problem: &Problem, machine: &Machine, shape: &De
     let is_far = Constants::is_far(problem, machine);
     let work = compute + copies;
     let cycles = calls + if is_far { memory.max(work + BESIDE * memory) } else { work.max(memory) };
-    problem.batch() as f64 * cycles / Constants::CLOCK
+    (problem.batch() as f64 * cycles + Constants::CALL) / Constants::CLOCK
 }
 
 /// Seconds that it takes at least: those that outputs take besides their products.
