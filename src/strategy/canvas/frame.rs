@@ -20,9 +20,11 @@ use crate::conv::Layout;
 use crate::element::Element;
 use crate::problem::{Axis, Problem};
 
-/// Whether inputs may be dense, with channels innermost, and worth it.
+/// Whether inputs may be dense, with channels innermost, and worth it: copies that have the pitch of the input have its rows
+/// too, of which long strides read few.
 pub(super) fn may_be_framed(problem: &Problem) -> bool {
-    problem.conv.input_layout == Layout::Nhwc && problem.groups() == 1
+    let is_dense = problem.conv.input_layout == Layout::Nhwc && problem.groups() == 1;
+    is_dense && problem.rows.stride <= problem.rows.extent
 }
 
 /// Values that the copies take for so many rows of outputs of full width: the ends of all rows, and the rows above and
