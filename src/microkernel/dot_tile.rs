@@ -144,7 +144,9 @@ impl<T: Element> DotTiles<'_, T> {
                     weights = weights.add(CHANNELS * I::LANES);
                 }
             }
-            self.write::<I, PIXELS, CHANNELS>(isa, &sums, first);
+            // A copy, lest the sums be kept in memory.
+            let results = sums;
+            self.write::<I, PIXELS, CHANNELS>(isa, &results, first);
         }
     }
 
