@@ -50,7 +50,7 @@ impl<T: Element> Strategy<T> for Dot {
         let shape = DotShape {
             rectangles: rectangles.counts(problem).iter().product(),
             pixels: rectangles.pixels(),
-            copied: rectangles.copied_in_pieces(problem, depth.whole_rows),
+            copied: rectangles.copied_for_runs(problem, depth.whole_rows),
             vectors: depth.vectors(),
             panels,
             tile: max_pixels(in_panel, problem.isa.registers()),

@@ -93,7 +93,7 @@ impl Rectangles {
     }
 
     /// The same where rows of taps must be in one piece, which those of groups are in copies only.
-    pub(in crate::strategy) fn copied_in_pieces(&self, problem: &Problem, whole_rows: bool) -> usize {
+    pub(in crate::strategy) fn copied_for_runs(&self, problem: &Problem, whole_rows: bool) -> usize {
         let is_apart = problem.groups() > 1 && problem.columns.taps > 1 && whole_rows;
         if is_apart { copied_values(problem, [self.rows, self.columns]) } else { self.copied(problem) }
     }
