@@ -26,17 +26,24 @@ fn dense_strides(dims: [usize; 4], order: [usize; 4]) -> Option<[isize; 4]> {
 }
 
 impl Geometry {
-    #[inline]
+    /// Inlined, so that a view that is made for one call stays in registers: written to memory value by value and copied
+    /// in larger pieces, it would make the call wait for all of its stores.
+    #[inline(always)]
     fn dense(operand: &'static str, len: usize, dims: [usize; 4], order: [usize; 4]) -> Result<Self, Error> {
         let count = dims.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim));
         let strides = dense_strides(dims, order);
-        let (Some(count), Some(strides)) = (count, strides) else {
-            return Err(Error::TooLarge { quantity: operand });
-        };
-        if count != len {
-            return Err(Error::Length { operand, expected: count, got: len });
+        match (count, strides) {
+            (Some(count), Some(strides)) if count == len => Ok(Geometry { dims, strides, origin: 0 }),
+            _ => Err(Self::not_dense(operand, len, count.filter(|_| strides.is_some()))),
         }
-        Ok(Geometry { dims, strides, origin: 0 })
+    }
+
+    #[cold]
+    fn not_dense(operand: &'static str, got: usize, expected: Option<usize>) -> Error {
+        match expected {
+            Some(expected) => Error::Length { operand, expected, got },
+            None => Error::TooLarge { quantity: operand },
+        }
     }
 
     fn strided(len: usize, origin: usize, dims: [usize; 4], strides: [isize; 4]) -> Result<Self, Error> {
@@ -125,23 +132,27 @@ macro_rules! view {
 
         impl<'a, T> $view<'a, T> {
             /// A dense array of shape `[batch, channel, row, column]`.
+            #[inline]
             pub fn nchw(data: $slice, dims: [usize; 4]) -> Result<Self, Error> {
                 let geometry = Geometry::dense($operand, data.len(), dims, NCHW)?;
                 Ok(Self { data, geometry })
             }
 
             /// A dense array of shape `[batch, row, column, channel]`: given in the order of memory.
+            #[inline]
             pub fn nhwc(data: $slice, [batch, rows, columns, channels]: [usize; 4]) -> Result<Self, Error> {
                 let geometry = Geometry::dense($operand, data.len(), [batch, channels, rows, columns], NHWC)?;
                 Ok(Self { data, geometry })
             }
 
             /// One image of one channel, shape `[row, column]`.
+            #[inline]
             pub fn plane(data: $slice, [rows, columns]: [usize; 2]) -> Result<Self, Error> {
                 Self::nchw(data, [1, 1, rows, columns])
             }
 
             /// The whole slice as one signal.
+            #[inline]
             pub fn signal(data: $slice) -> Self {
                 let geometry = Geometry { dims: [1, 1, 1, data.len()], strides: [0, 0, 0, 1], origin: 0 };
                 Self { data, geometry }

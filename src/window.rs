@@ -4,111 +4,16 @@
 //! [`Pixels::read`], with channels innermost, so that every border works with every strategy and no inner loop has a
 //! branch for it.
 
+mod extension;
 mod pixels;
 
 use core::ops::Range;
 
+pub(crate) use extension::Extensions;
 pub(crate) use pixels::Pixels;
 
-use crate::conv::{Border, Borders};
 use crate::element::Element;
-
-/// A border with its constant in the element type.
-#[derive(Clone, Copy, Debug)]
-enum Extension<T> {
-    Constant(T),
-    Replicate,
-    Symmetric,
-    Reflect101,
-    Wrap,
-}
-
-impl<T: Element> Extension<T> {
-    fn new(border: Border) -> Self {
-        match border {
-            Border::Zero => Extension::Constant(T::default()),
-            Border::Constant(value) => Extension::Constant(T::from_f64(value)),
-            Border::Replicate => Extension::Replicate,
-            Border::Symmetric => Extension::Symmetric,
-            Border::Reflect101 => Extension::Reflect101,
-            Border::Wrap => Extension::Wrap,
-        }
-    }
-
-    /// Where index `at`, outside `0..len`, takes its value from.
-    fn resolve(self, at: isize, len: usize) -> Source<T> {
-        let n = len as isize;
-        Source::Index(match self {
-            Extension::Constant(value) => return Source::Value(value),
-            // There is nothing to repeat, and `Problem` has refused what would need it.
-            _ if n == 0 => return Source::Value(T::default()),
-            Extension::Replicate => at.clamp(0, n - 1),
-            Extension::Symmetric => {
-                let phase = within(at, 2 * n);
-                phase.min(2 * n - 1 - phase)
-            }
-            Extension::Reflect101 if n == 1 => 0,
-            Extension::Reflect101 => {
-                let phase = within(at, 2 * n - 2);
-                phase.min(2 * n - 2 - phase)
-            }
-            Extension::Wrap => within(at, n),
-        })
-    }
-}
-
-/// `at` modulo the period. Near the input, where most reads are, without the division.
-fn within(at: isize, period: isize) -> isize {
-    match at {
-        _ if (0..period).contains(&at) => at,
-        _ if (-period..0).contains(&at) => at + period,
-        _ if at >= period && at - period < period => at - period,
-        _ => at.rem_euclid(period),
-    }
-}
-
-/// What stands at a place of the padded input.
-enum Source<T> {
-    Value(T),
-    Index(isize),
-}
-
-/// The borders of a problem in the element type.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Extensions<T> {
-    top: Extension<T>,
-    bottom: Extension<T>,
-    left: Extension<T>,
-    right: Extension<T>,
-}
-
-impl<T: Element> Extensions<T> {
-    pub(crate) fn new(borders: Borders) -> Self {
-        Extensions {
-            top: Extension::new(borders.top),
-            bottom: Extension::new(borders.bottom),
-            left: Extension::new(borders.left),
-            right: Extension::new(borders.right),
-        }
-    }
-
-    /// The value of all columns outside, if it is one.
-    pub(crate) fn constant_of_columns(&self) -> Option<T> {
-        match (self.left, self.right) {
-            (Extension::Constant(left), Extension::Constant(right)) if left == right => Some(left),
-            _ => None,
-        }
-    }
-
-    /// Where row `y` takes its values from.
-    fn row(&self, y: isize, rows: usize) -> Source<T> {
-        if (0..rows as isize).contains(&y) {
-            return Source::Index(y);
-        }
-        let extension = if y < 0 { self.top } else { self.bottom };
-        extension.resolve(y, rows)
-    }
-}
+use extension::{Extension, Source};
 
 /// Those of `count` places `x`, `x + step`, ... that are inside `0..columns`.
 fn inside(x: isize, step: usize, count: usize, columns: usize) -> Range<usize> {
@@ -156,7 +61,7 @@ impl<'a, T: Element> Plane<'a, T> {
         let base = self.base.wrapping_offset(row.wrapping_mul(self.row_stride));
         if x >= 0 && x as usize + out.len().saturating_sub(1) * step < self.columns {
             // SAFETY: the first and the last column are inside the plane.
-            return unsafe { self.read_inside(base.offset(x * self.column_stride), step, out) };
+            return unsafe { self.read_inside(base.offset(x * self.column_stride), step as isize, out) };
         }
         self.read_across_ends(base, x, step, out);
     }
@@ -169,7 +74,7 @@ impl<'a, T: Element> Plane<'a, T> {
         let at = |i: usize| x + (i * step) as isize;
         if !middle.is_empty() {
             // SAFETY: columns at(first) to at(last - 1) are inside the plane by the choice of both.
-            unsafe { self.read_inside(base.offset(at(first) * self.column_stride), step, middle) };
+            unsafe { self.read_inside(base.offset(at(first) * self.column_stride), step as isize, middle) };
         }
         self.read_outside(base, self.extensions.left, x, step, outside_left);
         self.read_outside(base, self.extensions.right, at(last), step, outside_right);
@@ -177,13 +82,16 @@ impl<'a, T: Element> Plane<'a, T> {
 
     /// # Safety
     /// `from + i * step` columns are readable for all `i < out.len()`.
-    unsafe fn read_inside(&self, from: *const T, step: usize, out: &mut [T]) {
+    #[inline]
+    unsafe fn read_inside(&self, from: *const T, step: isize, out: &mut [T]) {
         // A plane of one column may have any stride: it is never taken.
-        let stride = self.column_stride.wrapping_mul(step as isize);
+        let stride = self.column_stride.wrapping_mul(step);
         // SAFETY: the caller vouches for the source; `out` is borrowed mutably, so the two do not overlap.
         unsafe {
             match stride {
                 1 => copy(from, out),
+                -1 => read_steps::<T, -1>(from, out),
+                0 => out.fill(*from),
                 2 => read_steps::<T, 2>(from, out),
                 3 => read_steps::<T, 3>(from, out),
                 4 => read_steps::<T, 4>(from, out),
@@ -198,14 +106,17 @@ impl<'a, T: Element> Plane<'a, T> {
 
     /// `out[i]` from the border `extension` of the row that starts at `row`.
     fn read_outside(&self, row: *const T, extension: Extension<T>, x: isize, step: usize, out: &mut [T]) {
-        if let Extension::Constant(value) = extension {
+        if let Some(value) = extension.constant(self.columns) {
             return out.fill(value);
         }
-        for (i, value) in out.iter_mut().enumerate() {
-            if let Source::Index(column) = extension.resolve(x + (i * step) as isize, self.columns) {
-                // SAFETY: a border that is not constant resolves to a column of the plane; see `read` for the row.
-                *value = unsafe { *row.offset(column * self.column_stride) };
-            }
+        let mut done = 0;
+        while done < out.len() {
+            let run = extension.run(x + (done * step) as isize, self.columns);
+            let count = run.count.div_ceil(step).min(out.len() - done);
+            let from = row.wrapping_offset(run.first.wrapping_mul(self.column_stride));
+            // SAFETY: columns of the plane, all of the run; see `read` for the row.
+            unsafe { self.read_inside(from, run.direction * step as isize, &mut out[done..done + count]) };
+            done += count;
         }
     }
 }
@@ -247,16 +158,17 @@ unsafe fn copy_ends<T: Element, const PART: usize>(from: *const T, out: &mut [T]
 ///
 /// # Safety
 /// `from + i * STEP` is readable for all `i < out.len()`.
-unsafe fn read_steps<T: Element, const STEP: usize>(from: *const T, out: &mut [T]) {
+unsafe fn read_steps<T: Element, const STEP: isize>(from: *const T, out: &mut [T]) {
     for (i, value) in out.iter_mut().enumerate() {
         // SAFETY: vouched for by the caller.
-        *value = unsafe { *from.add(i * STEP) };
+        *value = unsafe { *from.offset(i as isize * STEP) };
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conv::{Border, Borders};
 
     fn read_row(border: Border, data: &[f32], x: isize, step: usize, count: usize) -> Vec<f32> {
         let extensions = Extensions::new(Borders::all(border));

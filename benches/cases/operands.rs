@@ -2,7 +2,7 @@
 
 use convolve::{Element, ElementType, Error};
 
-use crate::request::Request;
+use crate::request::{Request, Taps};
 
 /// Input, kernel and what the output holds at first.
 pub(crate) struct Operands<T> {
@@ -24,10 +24,10 @@ impl<T: Element> Operands<T> {
     pub(crate) fn new(name: &str, request: &Request, shapes: &Shapes) -> Result<Self, Error> {
         let mut random = Random::new(name);
         let input = random.uniforms(shapes.input)?;
-        let kernel = if request.is_separable {
-            separable_kernel(&mut random, shapes.kernel)?
-        } else {
-            random.uniforms(shapes.kernel)?
+        let kernel = match request.taps {
+            Taps::Dense => random.uniforms(shapes.kernel)?,
+            Taps::Separable => separable_kernel(&mut random, shapes.kernel)?,
+            Taps::Level => collect((0..count(shapes.kernel)).map(|_| T::from_f64(0.1)))?,
         };
         let old = if request.accumulates() {
             random.uniforms(shapes.output)?

@@ -7,7 +7,7 @@ use crate::fma_loop;
 use crate::measure::{Timing, measure, shortest};
 use crate::operands::{Operands, Shapes};
 use crate::pool::Pool;
-use crate::request::Request;
+use crate::request::{Request, Taps};
 
 pub(crate) struct Prepared<'a, T> {
     pub(crate) name: &'a str,
@@ -42,9 +42,9 @@ impl<'a, T: Element> Prepared<'a, T> {
         Ok(Prepared { name, request, shapes, operands, expected: expected.transpose()?, multiply_adds })
     }
 
-    /// Plans with the kernel where it is made to be separable, which has to be seen.
+    /// Plans with the kernel where its taps matter.
     pub(crate) fn plan(&self, conv: &Conv) -> Result<Plan<T>, Error> {
-        if !self.request.is_separable {
+        if self.request.taps == Taps::Dense {
             return conv.plan();
         }
         let kernel = View::nchw(&self.operands.kernel, self.shapes.kernel)?;

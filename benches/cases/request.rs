@@ -47,6 +47,17 @@ impl Memory {
     }
 }
 
+/// What the taps of a kernel are, where a plan may depend on them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Taps {
+    /// Anything.
+    Dense,
+    /// The outer product of a column and a row.
+    Separable,
+    /// All alike.
+    Level,
+}
+
 /// What to compute, on which memory, and how to count its work.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -54,8 +65,7 @@ pub(crate) struct Request {
     pub(crate) element: ElementType,
     pub(crate) input: Memory,
     pub(crate) output: Memory,
-    /// Whether the kernel is the outer product of a column and a row.
-    pub(crate) is_separable: bool,
+    pub(crate) taps: Taps,
     /// Multiply-adds to report, where custom counts otherwise than the plan.
     pub(crate) multiply_adds: Option<f64>,
 }
@@ -66,7 +76,7 @@ impl Request {
         let (input, output) = (conv.input_layout.into(), conv.output_layout.into());
         let element = conv.element_type.unwrap_or(ElementType::F32);
         let conv = conv.element_type(element);
-        Request { conv, element, input, output, is_separable: false, multiply_adds: None }
+        Request { conv, element, input, output, taps: Taps::Dense, multiply_adds: None }
     }
 
     /// Whether the output is read.

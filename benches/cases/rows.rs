@@ -3,15 +3,16 @@
 //! - `conv2d` n c_in h w c_out kh kw stride pad dilation groups: cross-correlation, zero border; pairs are `[y, x]`.
 //! - `conv1d` n c_in len c_out k stride pad dilation groups: the same with one axis.
 //! - `filter2d` h w c kh kw border sep: cross-correlation of an image, as large as before, one kernel for all of the
-//!   `c` interleaved channels, its centre at half its size. `sep`: the kernel is an outer product.
-//! - `signal1d` n k mode: convolution, `full`, `same` (SciPy's) or `valid`.
+//!   `c` interleaved channels, its centre at half its size. `sep`: the kernel is an outer product; `box`: all of its
+//!   taps are equal.
+//! - `signal1d` n k mode box: convolution, `full`, `same` (SciPy's) or `valid`.
 //!
 //! Each has a `name` and a `dtype`.
 
 use convolve::{Border, Conv, ElementType, Layout, Padding};
 use serde_json::Value;
 
-use crate::request::{Memory, Request};
+use crate::request::{Memory, Request, Taps};
 
 /// Why a row is not a request.
 pub(crate) enum RowError {
@@ -84,12 +85,21 @@ fn filter2d(row: &Value, element: ElementType) -> Result<Request, RowError> {
         .padding(Padding::Explicit { top, bottom, left, right })
         .border(border)
         .element_type(element);
-    let is_separable = row["sep"].as_bool().unwrap_or(false);
+    let taps = taps_of(row);
     if channels == 1 {
-        return Ok(Request { is_separable, ..Request::new(conv) });
+        return Ok(Request { taps, ..Request::new(conv) });
     }
     let (input, output) = (Memory::InterleavedItems, Memory::InterleavedItems);
-    Ok(Request { is_separable, input, output, ..Request::new(conv.layout(Layout::Nhwc)) })
+    Ok(Request { taps, input, output, ..Request::new(conv.layout(Layout::Nhwc)) })
+}
+
+fn taps_of(row: &Value) -> Taps {
+    let is = |key: &str| row[key].as_bool().unwrap_or(false);
+    match (is("box"), is("sep")) {
+        (true, _) => Taps::Level,
+        (_, true) => Taps::Separable,
+        _ => Taps::Dense,
+    }
 }
 
 fn signal1d(row: &Value, element: ElementType) -> Result<Request, RowError> {
@@ -97,16 +107,17 @@ fn signal1d(row: &Value, element: ElementType) -> Result<Request, RowError> {
     let before_centre = taps.saturating_sub(1) / 2;
     let conv = Conv::d1(samples, taps).convolution().element_type(element);
     let multiply_adds = Some(samples as f64 * taps as f64);
-    match text(row, "mode")? {
-        "full" => Ok(Request { multiply_adds, ..Request::new(conv.padding(Padding::Full)) }),
+    let request = match text(row, "mode")? {
+        "full" => Request { multiply_adds, ..Request::new(conv.padding(Padding::Full)) },
         "same" => {
             let left = taps.saturating_sub(1) - before_centre;
             let padding = Padding::Explicit { top: 0, bottom: 0, left, right: before_centre };
-            Ok(Request { multiply_adds, ..Request::new(conv.padding(padding)) })
+            Request { multiply_adds, ..Request::new(conv.padding(padding)) }
         }
-        "valid" => Ok(Request::new(conv)),
-        mode => Err(RowError::NotSupported(format!("mode {mode} is not supported"))),
-    }
+        "valid" => Request::new(conv),
+        mode => return Err(RowError::NotSupported(format!("mode {mode} is not supported"))),
+    };
+    Ok(Request { taps: taps_of(row), ..request })
 }
 
 fn text<'a>(row: &'a Value, key: &str) -> Result<&'a str, String> {

@@ -13,6 +13,11 @@ pub(crate) struct SeparableShape {
     pub(crate) is_interleaved: bool,
     /// Whether even and odd values of a row are dealt out.
     pub(crate) is_paired: bool,
+    /// Whether equal taps of columns, and of rows, are summed first.
+    pub(crate) is_level: [bool; 2],
+    /// Output rows of a tile, and input rows from one to the next.
+    pub(crate) tile: usize,
+    pub(crate) step: usize,
     /// Values that are summed along columns for each plane.
     pub(crate) inputs: f64,
     pub(crate) tasks: usize,
@@ -28,6 +33,14 @@ const SIDE: f64 = 1.09;
 /// Cycles of a multiply-add where even and odd values are dealt out, and of a vector of outputs besides.
 const PAIRED: f64 = 0.58;
 const DEALT: f64 = 3.0;
+/// Cycles to load a vector and to store it at least.
+const MOVE: f64 = 3.0;
+/// Where equal taps are summed first: cycles to add a vector of an input row, and what an output takes besides; of each
+/// pass over a row, of adding one value more in it, and what an output takes besides.
+const ADD: f64 = 2.0;
+const PASS: f64 = 2.2;
+const ODD: f64 = 1.0;
+const LAST: f64 = 4.0;
 /// Cycles to read a value of a row that cannot be read in place, and to write one that has no neighbours.
 const GATHER: f64 = 1.5;
 const SCATTER: f64 = 1.5;
@@ -43,7 +56,7 @@ const TILE: f64 = 400.0;
 /// Cycles to begin copying a part of a row, and of a value of it: where it is a copy, and where a border repeats it.
 const ROW: f64 = 40.0;
 const COPY: f64 = 0.4;
-const REPEAT: f64 = 11.0;
+const REPEAT: f64 = 1.0;
 
 /// Predicted seconds.
 pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &SeparableShape) -> f64 {
@@ -53,7 +66,7 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
     let outputs = problem.output_plane() as f64;
     let inputs = problem.rows.input as f64 * problem.columns.input as f64;
 
-    let column = problem.rows.taps as f64 / (Constants::vector_rate(problem) * COLUMNS);
+    let column = column_cycles(problem, shape);
     let dealt = if problem.columns.stride > 1 { lanes * DEAL } else { 0.0 };
     let sums = terms * shape.inputs / lanes * (column + dealt);
     let results = terms * outputs / lanes * row_cycles(problem, shape, lanes);
@@ -66,10 +79,24 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
     (planes * plane + shape.tasks as f64 * TASK) / Constants::CLOCK
 }
 
+/// Cycles of the taps of a column for a vector of sums.
+fn column_cycles(problem: &Problem, shape: &SeparableShape) -> f64 {
+    let taps = problem.rows.taps as f64;
+    if shape.is_level[0] {
+        // What the rows of a tile share, and what lies above and below for each.
+        return MOVE + ADD * (taps / shape.tile as f64 + 2.0 * shape.step as f64);
+    }
+    MOVE.max(taps / (Constants::vector_rate(problem) * COLUMNS))
+}
+
 /// Cycles of the taps of a row for a vector of outputs.
 fn row_cycles(problem: &Problem, shape: &SeparableShape, lanes: f64) -> f64 {
     let columns = &problem.columns;
     let taps = columns.taps as f64;
+    if shape.is_level[1] {
+        let (passes, digits) = (columns.taps.ilog2(), columns.taps.count_ones());
+        return LAST + PASS * f64::from(passes) + ODD * f64::from(digits - 1);
+    }
     if shape.is_paired {
         return taps * PAIRED + DEALT;
     }

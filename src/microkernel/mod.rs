@@ -6,12 +6,14 @@
 
 pub(crate) mod channel_tile;
 pub(crate) mod column_pass;
+pub(crate) mod column_sums;
 pub(crate) mod depthwise_tile;
 pub(crate) mod dot_tile;
 pub(crate) mod fft;
 mod finish;
 pub(crate) mod gemm_tile;
 pub(crate) mod row_pass;
+pub(crate) mod row_sums;
 pub(crate) mod signal_tile;
 pub(crate) mod sliding_tile;
 pub(crate) mod spectrum;
@@ -52,7 +54,9 @@ pub fn hot_loops(registers: usize) -> Vec<HotLoop> {
     loops.extend(dot_tile::hot_loops(registers));
     loops.extend(fft::hot_loops(registers));
     loops.extend(column_pass::hot_loops(registers));
+    loops.extend(column_sums::hot_loops());
     loops.extend(row_pass::hot_loops());
+    loops.extend(row_sums::hot_loops());
     loops.extend(signal_tile::hot_loops());
     loops
 }

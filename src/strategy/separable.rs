@@ -31,17 +31,35 @@ use cut::{Bundle, Cut};
 
 pub(crate) struct Separable;
 
-const LOW_RANK: Declined = Declined::Values { needs: "a kernel that is a sum of few separable ones" };
+const LOW_RANK: Declined = Declined::Values {
+    needs: "a kernel of rows and columns that is a sum of few separable ones, or a line of equal taps",
+};
 
-/// Whether there is anything to gain from low rank.
+/// Whether there may be anything to gain.
 fn serves(problem: &Problem) -> bool {
-    problem.group_in == 1 && problem.rows.taps > 1 && problem.columns.taps > 1
+    problem.group_in == 1 && problem.rows.taps.max(problem.columns.taps) > 1
+}
+
+/// Whether the kernel is a row or a column, which is separable and gains nothing by that: only equal taps do.
+fn is_line(problem: &Problem) -> bool {
+    problem.rows.taps == 1 || problem.columns.taps == 1
 }
 
 /// Looks for terms where that can help.
 pub(super) fn facts<T: Element>(problem: &Problem, kernel: View<'_, T>) -> KernelFacts {
-    let found = if serves(problem) { LowRank::of(kernel) } else { None };
-    found.map_or(KernelFacts::HighRank, KernelFacts::LowRank)
+    let is_promising = serves(problem) && (!is_line(problem) || begins_level(kernel));
+    let found = if is_promising { LowRank::of(kernel) } else { None };
+    match found {
+        Some(found) if !is_line(problem) || found.is_level == [true; 2] => KernelFacts::LowRank(found),
+        _ => KernelFacts::HighRank,
+    }
+}
+
+/// Whether the first plane of a line has equal taps: most lines differ in the second tap.
+fn begins_level<T: Element>(kernel: View<'_, T>) -> bool {
+    let [_, _, rows, columns] = kernel.dims();
+    let tap = |row, column| kernel.get([0, 0, row, column]);
+    (0..rows).all(|row| (0..columns).all(|column| tap(row, column) == tap(0, 0)))
 }
 
 /// Whether the error of each output stays within the bound of a plain sum: both chains and what the term misses of each
@@ -82,7 +100,7 @@ impl<T: Element> Strategy<T> for Separable {
         kernel: &KernelFacts,
     ) -> Result<Estimate, Declined> {
         if !serves(problem) {
-            let serves = "kernels of several rows and columns, with one input channel to a group";
+            let serves = "kernels of several taps, with one input channel to a group";
             return Err(Declined::Problem { serves });
         }
         let found = match kernel {
@@ -97,6 +115,9 @@ impl<T: Element> Strategy<T> for Separable {
             terms: found.terms,
             is_interleaved: cut.bundle.count > 1,
             is_paired: cut.pairs > 0 && cut.bundle.count == 1,
+            is_level: cut.is_level,
+            tile: cut.tile,
+            step: cut.step,
             inputs: cut.inputs(problem),
             tasks: cut.tasks(problem),
         };
@@ -114,6 +135,11 @@ impl<T: Element> Strategy<T> for Separable {
         let cut = Self::cut(problem, machine, found).map_err(declined)?;
         Ok(Box::new(SeparablePlan::<T>::new(problem, cut, found)?))
     }
+}
+
+/// Of columns and of rows, in one number.
+fn levels([columns, rows]: [bool; 2]) -> usize {
+    usize::from(columns) + 2 * usize::from(rows)
 }
 
 struct SeparablePlan<T> {
@@ -156,7 +182,7 @@ impl<T: Element> Prepared<T> for SeparablePlan<T> {
                 self.terms,
                 self.cut.lanes,
                 usize::from(is_strict),
-                usize::from(self.cut.bundle.needs_shared),
+                usize::from(self.cut.bundle.needs_shared) + 2 * levels(self.cut.is_level),
             ],
             len: self.packed_len,
             scratch: self.scratch_len,
@@ -170,6 +196,9 @@ impl<T: Element> Prepared<T> for SeparablePlan<T> {
         let found = found.ok_or(LOW_RANK)?;
         if self.cut.bundle.needs_shared && !found.is_shared {
             return Err(Declined::Values { needs: "the same kernel for every channel, as was planned for" });
+        }
+        if (0..2).any(|axis| self.cut.is_level[axis] && !found.is_level[axis]) {
+            return Err(Declined::Values { needs: "a kernel of equal taps, as was planned for" });
         }
         if self.problem.conv.accuracy == Accuracy::Componentwise && !is_componentwise(&self.problem, &found) {
             return Err(Declined::Accuracy);

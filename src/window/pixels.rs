@@ -2,7 +2,8 @@
 
 use core::ops::Range;
 
-use super::{Extension, Extensions, Source, inside};
+use super::extension::{Extension, Extensions, Source};
+use super::inside;
 use crate::element::Element;
 use crate::isa::InstructionSet;
 use crate::microkernel::Vouched;
@@ -56,10 +57,12 @@ impl<'a, T: Element> Pixels<'a, T> {
         let at = |i: usize| x + (i * step) as isize;
         if !middle.is_empty() {
             // SAFETY: columns at(first) to at(last - 1) are inside by the choice of both.
-            unsafe { self.read_inside(base.offset(at(first) * self.column_stride), step, pitch, middle) };
+            let from = unsafe { base.offset(at(first) * self.column_stride) };
+            // SAFETY: as above.
+            unsafe { self.read_inside(from, step as isize, pitch, middle) };
         }
-        self.read_outside(base, self.extensions.left, [x, step as isize], pitch, outside_left);
-        self.read_outside(base, self.extensions.right, [at(last), step as isize], pitch, outside_right);
+        self.read_outside(base, self.extensions.left, x, step, pitch, outside_left);
+        self.read_outside(base, self.extensions.right, at(last), step, pitch, outside_right);
     }
 
     fn fill(&self, value: T, pitch: usize, out: &mut [T]) {
@@ -73,9 +76,9 @@ impl<'a, T: Element> Pixels<'a, T> {
 
     /// # Safety
     /// Every channel of `from + i * step` columns is readable for all pixels of `out`.
-    unsafe fn read_inside(&self, from: *const T, step: usize, pitch: usize, out: &mut [T]) {
+    unsafe fn read_inside(&self, from: *const T, step: isize, pitch: usize, out: &mut [T]) {
         // Of a single column, the stride may be anything: it is never taken.
-        let stride = self.column_stride.wrapping_mul(step as isize);
+        let stride = self.column_stride.wrapping_mul(step);
         let pixels = out.len() / pitch;
         // SAFETY: the caller vouches for the source; `out` is borrowed mutably, so the two do not overlap.
         unsafe {
@@ -94,9 +97,7 @@ impl<'a, T: Element> Pixels<'a, T> {
                 };
                 T::dispatch(self.isa, transpose);
             } else if self.channel_stride == 1 {
-                for (i, pixel) in out.chunks_exact_mut(pitch).enumerate() {
-                    self.read_pixel(from.offset((i as isize).wrapping_mul(stride)), pixel);
-                }
+                read_pixels(from, stride, self.channels, pitch, out);
             } else {
                 for c in 0..self.channels {
                     let plane = from.offset(c as isize * self.channel_stride);
@@ -108,40 +109,52 @@ impl<'a, T: Element> Pixels<'a, T> {
         }
     }
 
-    /// # Safety
-    /// Every channel of the pixel at `from` is readable.
-    unsafe fn read_pixel(&self, from: *const T, pixel: &mut [T]) {
-        // SAFETY: the caller vouches for the source; `pixel` is borrowed mutably and has room for every channel.
-        unsafe {
-            if self.channel_stride == 1 {
-                core::ptr::copy_nonoverlapping(from, pixel.as_mut_ptr(), self.channels);
-            } else {
-                for (c, value) in pixel[..self.channels].iter_mut().enumerate() {
-                    *value = *from.offset(c as isize * self.channel_stride);
-                }
-            }
-        }
-    }
-
     /// Pixels `x`, `x + step`, ... of the row that starts at `row`, from the border `extension`.
     fn read_outside(
         &self,
         row: *const T,
         extension: Extension<T>,
-        [x, step]: [isize; 2],
+        x: isize,
+        step: usize,
         pitch: usize,
         out: &mut [T],
     ) {
-        if let Extension::Constant(value) = extension {
+        if let Some(value) = extension.constant(self.columns) {
             return self.fill(value, pitch, out);
         }
-        for (i, pixel) in out.chunks_exact_mut(pitch).enumerate() {
-            match extension.resolve(x + i as isize * step, self.columns) {
-                // SAFETY: a border that is not constant resolves to a column of the input; see `read` for the row.
-                Source::Index(column) => unsafe {
-                    self.read_pixel(row.offset(column * self.column_stride), pixel);
-                },
-                Source::Value(value) => pixel[..self.channels].fill(value),
+        let (pixels, mut done) = (out.len() / pitch, 0);
+        while done < pixels {
+            let run = extension.run(x + (done * step) as isize, self.columns);
+            let count = run.count.div_ceil(step).min(pixels - done);
+            let from = row.wrapping_offset(run.first.wrapping_mul(self.column_stride));
+            let out = &mut out[done * pitch..(done + count) * pitch];
+            // SAFETY: columns of the input, all of the run; see `read` for the row.
+            unsafe { self.read_inside(from, run.direction * step as isize, pitch, out) };
+            done += count;
+        }
+    }
+}
+
+/// `out[i * pitch + c] = from[i * stride + c]`. Few channels are copied without a call that finds out how.
+///
+/// # Safety
+/// `from + i * stride` is readable for so many `channels` for all pixels of `out`.
+unsafe fn read_pixels<T: Element>(
+    from: *const T,
+    stride: isize,
+    channels: usize,
+    pitch: usize,
+    out: &mut [T],
+) {
+    for (i, pixel) in out.chunks_exact_mut(pitch).enumerate() {
+        let from = from.wrapping_offset((i as isize).wrapping_mul(stride));
+        let to = pixel.as_mut_ptr();
+        // SAFETY: the caller vouches for the source; a pixel has room for every channel.
+        unsafe {
+            match channels {
+                3 => core::ptr::copy_nonoverlapping(from, to, 3),
+                4 => core::ptr::copy_nonoverlapping(from, to, 4),
+                _ => core::ptr::copy_nonoverlapping(from, to, channels),
             }
         }
     }

@@ -11,13 +11,19 @@ use support::random::{BORDERS, Random};
 use support::run::Operands;
 
 /// Requests for each element type.
-const REQUESTS: usize = 250;
+const REQUESTS: usize = 300;
+/// Whether the taps of columns are all alike, and those of rows, in one request after the other.
+const LEVELS: [[bool; 2]; 5] = [[false, false], [true, true], [false, true], [true, false], [false, false]];
 
-fn request(random: &mut Random, layouts: [Layout; 2]) -> Conv {
+const KERNELS: [[usize; 2]; 9] =
+    [[3, 3], [2, 5], [5, 5], [7, 3], [9, 11], [4, 18], [33, 2], [21, 35], [3, 70]];
+/// Served only if their taps are all alike.
+const LINES: [[usize; 2]; 6] = [[1, 2], [1, 7], [1, 64], [1, 100], [2, 1], [23, 1]];
+
+fn request(random: &mut Random, layouts: [Layout; 2], kernels: &[[usize; 2]]) -> Conv {
     loop {
         let groups = random.pick(&[1, 1, 2, 3, 4, 5, 8]);
-        let kernel =
-            random.pick(&[[3, 3], [2, 5], [5, 5], [7, 3], [9, 11], [4, 18], [33, 2], [21, 35], [3, 70]]);
+        let kernel = random.pick(kernels);
         let input = [random.between(1, 30), random.between(1, 70)];
         let steps = random.pick(&[[1, 1], [1, 1], [1, 1], [2, 2], [1, 3], [3, 1], [12, 1], [2, 40]]);
         let dilation = random.pick(&[[1, 1], [1, 1], [1, 1], [2, 1], [1, 2], [3, 4], [6, 1]]);
@@ -49,40 +55,56 @@ fn request(random: &mut Random, layouts: [Layout; 2]) -> Conv {
     }
 }
 
-/// Sums of `terms` outer products, one after the other for each output channel, or the same for all.
+/// What the outer products of a kernel have in common.
+#[derive(Clone, Copy)]
+struct Alike {
+    /// All output channels have the same kernel.
+    channels: bool,
+    /// All taps of a column are the same, all taps of a row.
+    taps: [bool; 2],
+}
+
+/// Sums of `terms` outer products for each output channel.
 fn low_rank<T: Element>(
     random: &mut Random,
     [outputs, _, rows, columns]: [usize; 4],
     terms: usize,
-    is_shared: bool,
+    alike: Alike,
     fill: impl Fn(&mut Random, usize) -> Vec<T>,
 ) -> Vec<T> {
+    let factor = |random: &mut Random, count: usize, is_level: bool| {
+        if is_level { fill(random, 1).repeat(count) } else { fill(random, count) }
+    };
     let mut plane = || {
         let mut taps = vec![0.0; rows * columns];
         for _ in 0..terms {
-            let (column, row) = (fill(random, rows), fill(random, columns));
+            let column = factor(random, rows, alike.taps[0]);
+            let row = factor(random, columns, alike.taps[1]);
             for (at, tap) in taps.iter_mut().enumerate() {
                 *tap += column[at / columns].to_f64() * row[at % columns].to_f64();
             }
         }
         taps.into_iter().map(T::from_f64).collect::<Vec<T>>()
     };
-    if is_shared { plane().repeat(outputs) } else { (0..outputs).flat_map(|_| plane()).collect() }
+    if alike.channels { plane().repeat(outputs) } else { (0..outputs).flat_map(|_| plane()).collect() }
 }
 
 /// A request with operands in memory of either layout, whatever it announces.
 fn draw<T: Element>(
     random: &mut Random,
     terms: usize,
+    levels: [bool; 2],
     fill: impl Fn(&mut Random, usize) -> Vec<T> + Copy,
 ) -> (Conv, Operands<T>) {
     let mut layout = || random.pick(&[Layout::Nchw, Layout::Nhwc, Layout::Nhwc]);
     let (layouts, memory) = ([layout(), layout()], layout());
-    let conv = request(random, layouts);
+    let kernels =
+        if levels == [true; 2] && terms == 1 { [&KERNELS[..], &LINES].concat() } else { KERNELS.to_vec() };
+    let conv = request(random, layouts, &kernels);
     let mut operands = Operands::<T>::new(&conv, memory, random, fill);
     let shape = [conv.channels_out, 1, conv.kernel[0], conv.kernel[1]];
-    let is_shared = random.one_in(2);
-    operands.kernel = low_rank(random, shape, terms, is_shared, fill);
+    let alike = Alike { channels: random.one_in(2), taps: levels };
+    operands.kernel = low_rank(random, shape, terms, alike, fill);
     (conv, operands)
 }
 
@@ -94,8 +116,9 @@ fn forced<T: Element>(conv: &Conv, operands: &Operands<T>, isa: InstructionSet) 
 /// Products of whole numbers are found as such, so that results are exact.
 fn whole_numbers_agree_exactly<T: Element>(seed: u64) {
     let mut random = Random(seed);
-    for _ in 0..REQUESTS {
-        let (conv, operands) = draw::<T>(&mut random, 1, |random, count| random.integers(count, 4));
+    for case in 0..REQUESTS {
+        let levels = LEVELS[case % LEVELS.len()];
+        let (conv, operands) = draw::<T>(&mut random, 1, levels, |random, count| random.integers(count, 4));
         let exact = operands.reference(&conv);
         for &isa in InstructionSet::available().unwrap() {
             let plan = forced(&conv, &operands, isa).expect("the kernel is separable");
@@ -141,7 +164,8 @@ fn real_numbers_agree_within_the_bound<T: Element>(seed: u64) {
     let mut random = Random(seed);
     for case in 0..REQUESTS {
         let terms = 1 + case % 3;
-        let (conv, operands) = draw::<T>(&mut random, terms, |random, count| random.reals(count));
+        let levels = LEVELS[case % LEVELS.len()];
+        let (conv, operands) = draw::<T>(&mut random, terms, levels, |random, count| random.reals(count));
         let pays = conv.kernel[0] * conv.kernel[1] / (conv.kernel[0] + conv.kernel[1]);
         let exact = operands.reference(&conv);
         for &isa in InstructionSet::available().unwrap() {

@@ -2,9 +2,11 @@
 
 use convolve::*;
 
-use super::low_rank;
 use super::support::random::Random;
 use super::support::run::{compute, in_order, view, view_mut};
+use super::{Alike, low_rank};
+
+const ANY: Alike = Alike { channels: true, taps: [false; 2] };
 
 fn gaussian(size: [usize; 2]) -> Conv {
     Conv::d2(size, [11, 11]).padding(Padding::Same).strategy("separable")
@@ -23,7 +25,11 @@ fn without_values_or_with_full_rank_it_declines_and_says_why() {
     let full = Kernel::new([5, 5], random.reals::<f32>(25)).unwrap();
     let with = |conv: &Conv, kernel: &Kernel<f32>| Ok(conv.with_kernel(kernel.view(), None)?.plan().clone());
     assert!(matches!(declined(with(&conv, &full)), Declined::Values { .. }));
-    assert!(matches!(declined(Conv::d1(40, 5).strategy("separable").plan()), Declined::Problem { .. }));
+    let line = Conv::d1(40, 5).strategy("separable");
+    assert!(matches!(declined(line.plan()), Declined::Values { .. }));
+    let ramp = Kernel::new([1, 5], vec![1.0, 2.0, 3.0, 4.0, 5.0]).unwrap();
+    assert!(matches!(declined(with(&line, &ramp)), Declined::Values { .. }));
+    assert!(matches!(declined(Conv::d1(40, 1).strategy("separable").plan()), Declined::Problem { .. }));
     let several = Conv::d2([40, 40], [5, 5]).channels(2, 2).strategy("separable");
     assert!(matches!(declined(several.plan()), Declined::Problem { .. }));
     // Left to choose, full rank is no obstacle, and every candidate says why not.
@@ -70,8 +76,10 @@ fn other_values_are_packed_only_if_they_fit_the_plan() {
 #[test]
 fn channels_planned_with_one_kernel_keep_one() {
     let conv = Conv::d2([20, 30], [5, 5]).channels(3, 3).groups(3).strategy("separable").layout(Layout::Nhwc);
-    let shared = low_rank::<f32>(&mut Random(78), [3, 1, 5, 5], 1, true, |random, count| random.reals(count));
-    let apart = low_rank::<f32>(&mut Random(79), [3, 1, 5, 5], 1, false, |random, count| random.reals(count));
+    let [shared, apart] = [true, false].map(|channels| {
+        let alike = Alike { channels, ..ANY };
+        low_rank::<f32>(&mut Random(78), [3, 1, 5, 5], 1, alike, |random, count| random.reals(count))
+    });
     let [shared, apart] = [&shared, &apart].map(|taps| view(taps, [3, 1, 5, 5], Layout::Nchw));
     let plan = conv.with_kernel(shared, None).unwrap().plan().clone();
     assert!(matches!(plan.pack(apart, None), Err(Error::Declined { reason: Declined::Values { .. }, .. })));
@@ -144,8 +152,9 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[test]
 fn an_item_of_a_batch_has_the_bits_it_has_alone() {
     let mut random = Random(81);
-    for kernel in [[5, 5], [4, 37]] {
-        let taps = low_rank::<f32>(&mut random, [1, 1, kernel[0], kernel[1]], 1, true, |r, n| r.reals(n));
+    for (kernel, levels) in [([5, 5], false), ([4, 37], false), ([5, 5], true), ([4, 37], true)] {
+        let alike = Alike { taps: [levels; 2], ..ANY };
+        let taps = low_rank::<f32>(&mut random, [1, 1, kernel[0], kernel[1]], 1, alike, |r, n| r.reals(n));
         let taps = View::plane(&taps, kernel).unwrap();
         let x: Vec<f32> = random.reals(3 * 30 * 150);
         let conv =
@@ -221,7 +230,7 @@ fn plans_of_other_sizes_share_a_packed_kernel() {
 #[test]
 fn any_memory_is_read_and_written() {
     let mut random = Random(83);
-    let taps = low_rank::<f32>(&mut random, [1, 1, 3, 4], 1, true, |random, count| random.integers(count, 4));
+    let taps = low_rank::<f32>(&mut random, [1, 1, 3, 4], 1, ANY, |random, count| random.integers(count, 4));
     let h = View::plane(&taps, [3, 4]).unwrap();
     let x: Vec<f32> = random.integers(900, 8);
     let conv = Conv::d2([13, 21], [3, 4]).padding(Padding::Same);
@@ -280,4 +289,51 @@ fn kernels_that_decline_are_computed_otherwise() {
         .unwrap();
     let direct = compute(&conv.strategy("direct"), &x, &h).unwrap();
     assert!(y.iter().zip(direct).all(|(y, direct)| y.round() == direct));
+}
+
+/// Sums of equal taps leave nothing of a value behind that has left the window, however large it was.
+#[test]
+fn moving_sums_do_not_drift() {
+    fn check<T: Element>(huge: T) {
+        let dims = [70, 400];
+        let mean = Kernel::<T>::mean([13, 21]).unwrap();
+        let mut x: Vec<T> = Random(85).reals(dims[0] * dims[1]);
+        for &isa in InstructionSet::available().unwrap() {
+            let conv = Conv::d2(dims, [13, 21]).strategy("separable").instruction_set(isa.name());
+            let convolver = conv.with_kernel(mean.view(), None).unwrap();
+            let mut run = |value: T| {
+                x[30 * dims[1] + 200] = value;
+                let mut y = vec![T::default(); 58 * 380];
+                let output = ViewMut::plane(&mut y, [58, 380]).unwrap();
+                let input = View::plane(&x, dims).unwrap();
+                convolver.execute(input, output, &mut convolver.workspace().unwrap()).unwrap();
+                y
+            };
+            let (small, large) = (run(T::default()), run(huge));
+            for (i, (small, large)) in small.iter().zip(&large).enumerate() {
+                let inside = (18..=30).contains(&(i / 380)) && (180..=200).contains(&(i % 380));
+                assert_eq!(small == large, !inside, "{isa} {i}");
+            }
+        }
+    }
+    check::<f32>(1e30);
+    check::<f64>(1e300);
+}
+
+/// Planned for equal taps, other ones have no place; a plan for other ones takes them.
+#[test]
+fn equal_taps_are_planned_for() {
+    let (mean, blur) = (Kernel::<f32>::mean([11, 11]).unwrap(), Kernel::<f32>::gaussian(1.5));
+    let plan = gaussian([40, 50]).with_kernel(mean.view(), None).unwrap().plan().clone();
+    let refused = plan.pack(blur.view(), None).map(drop);
+    assert!(matches!(refused, Err(Error::Declined { reason: Declined::Values { .. }, .. })));
+    assert!(plan.pack(mean.view(), None).is_ok());
+}
+
+/// Long enough moving means of signals find it by themselves.
+#[test]
+fn long_moving_means_find_it_by_themselves() {
+    let mean = Kernel::<f32>::mean([1, 300]).unwrap();
+    let convolver = Conv::d1(100_000, 300).with_kernel(mean.view(), None).unwrap();
+    assert_eq!(convolver.plan().strategy(), "separable", "{}", convolver.explain());
 }

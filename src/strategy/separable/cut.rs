@@ -15,6 +15,16 @@ const MOST_BYTES: usize = 4 << 20;
 const NARROW: usize = 128;
 /// Output rows of a task, besides as many as make its first rows cheap.
 const TASK_ROWS: usize = 32;
+/// Output rows of a tile where taps of columns are all alike, half as many as taps within these limits: the more, the more
+/// often a sum of input rows serves.
+const SUMS_TILE: [usize; 2] = [16, 32];
+/// Least taps that are worth summing first where they are all alike.
+const LEAST_ALIKE: usize = 16;
+/// Bytes of the buffers of a single row, which stays in the first-level cache from pass to pass.
+const LINE_BYTES: usize = 40 << 10;
+/// Bytes of a row that are summed at once where its taps are all alike, if they are more than lie under an output: with
+/// their sums they stay in the first-level cache.
+const PIECE: usize = 16 << 10;
 /// Planes that are taken side by side.
 const MOST_PLANES: usize = 64;
 
@@ -69,6 +79,11 @@ pub(super) struct Cut {
     pub(super) dealt_pitch: usize,
     /// Values that rows are dealt out to, even and odd, where that pays; else zero.
     pub(super) pairs: usize,
+    /// Whether the taps of columns, and those of rows, are all alike and summed first.
+    pub(super) is_level: [bool; 2],
+    /// For such rows: outputs that are summed at once, and room for their sums; else zero.
+    pub(super) piece: usize,
+    pub(super) work: usize,
 }
 
 /// Whether the sums along a row are those of a signal whose even and odd inputs are worth dealing out. Taps stay in their
@@ -78,6 +93,15 @@ fn is_paired(problem: &Problem, found: &LowRank) -> bool {
     let is_row = found.terms == 1 && [columns.stride, columns.dilation] == [1, 1];
     let pays = columns.taps <= lanes && pairs_pay(columns.taps, lanes, problem.element.size());
     is_row && pays && problem.conv.accumulate == 0.0
+}
+
+/// Whether the taps of columns, and those of rows, are all alike and as many that it pays to sum first.
+fn is_level(problem: &Problem, found: &LowRank) -> [bool; 2] {
+    let (rows, columns) = (&problem.rows, &problem.columns);
+    [
+        found.is_level[0] && rows.taps >= LEAST_ALIKE,
+        found.is_level[1] && columns.taps >= LEAST_ALIKE && columns.stride == 1,
+    ]
 }
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -91,8 +115,14 @@ impl Cut {
         let common = gcd(rows.stride, rows.dilation);
         let (spacing, step) = (rows.dilation / common, rows.stride / common);
         let in_phase = rows.output.div_ceil(spacing).max(1);
+        let is_level = is_level(problem, found);
         // Rows that share no inputs are taken one by one.
-        let tile = if step >= rows.taps { 1 } else { tall(problem.isa.registers()).min(in_phase) };
+        let tile = match is_level {
+            _ if step >= rows.taps => 1,
+            [true, _] => (rows.taps / 2).clamp(SUMS_TILE[0], SUMS_TILE[1]).min(in_phase),
+            [false, _] => tall(problem.isa.registers()).min(in_phase),
+        };
+        let is_paired = !is_level[1] && is_paired(problem, found);
         let lanes = problem.isa.lanes(problem.element);
         let mut cut = Cut {
             lanes,
@@ -107,9 +137,12 @@ impl Cut {
             pitch: 0,
             segment: 0,
             dealt_pitch: 0,
-            pairs: if is_paired(problem, found) { phases_len(lanes, problem.columns.taps) } else { 0 },
+            pairs: if is_paired { phases_len(lanes, problem.columns.taps) } else { 0 },
+            is_level,
+            piece: 0,
+            work: 0,
         };
-        let comfortable = machine.l2 / 2;
+        let comfortable = if rows.taps == 1 { LINE_BYTES } else { machine.l2 / 2 };
         loop {
             cut.fit(problem)?;
             let bytes = cut.bytes_of(problem.element.size());
@@ -133,6 +166,12 @@ impl Cut {
             self.segment = self.strip + reach / columns.stride;
             let phases = columns.stride.min(reach + 1);
             self.dealt_pitch = pitch(self.segment.checked_mul(phases)?.checked_mul(self.bundle.count)?)?;
+        }
+        if self.is_level[1] {
+            let reach = (columns.extent - 1).checked_mul(self.bundle.count)?;
+            let whole = self.strip.checked_mul(self.bundle.count)?.next_multiple_of(self.lanes);
+            self.piece = reach.max(PIECE / problem.element.size()).next_multiple_of(self.lanes).min(whole);
+            self.work = pitch(self.piece.checked_add(reach)?)?;
         }
         Some(())
     }
@@ -174,6 +213,7 @@ impl Cut {
             .add::<u8>(values(self.sums(), self.dealt_pitch))
             .add::<u8>(values(1, self.bias_row()))
             .add::<u8>(values(1, self.pairs))
+            .add::<u8>(values(1, self.work))
             .add::<*const u8>(self.inputs)
             .add::<*const u8>(self.inputs)
             .bytes()

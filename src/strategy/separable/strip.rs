@@ -11,7 +11,9 @@ use crate::call::Call;
 use crate::element::Element;
 use crate::microkernel::Vouched;
 use crate::microkernel::column_pass::ColumnPass;
+use crate::microkernel::column_sums::ColumnSums;
 use crate::microkernel::row_pass::RowPass;
+use crate::microkernel::row_sums::RowSums;
 use crate::microkernel::signal_tile::{Pairs, Row};
 use crate::window::{Pixels, Plane};
 use crate::workspace::take;
@@ -46,6 +48,7 @@ struct Room<'a, T> {
     dealt: &'a mut [T],
     bias: &'a mut [T],
     pairs: &'a mut [T],
+    work: &'a mut [T],
     /// The rows under a tile: for the segments that are copied, and for that in place.
     copies: &'a mut [*const T],
     rows: &'a mut [*const T],
@@ -64,6 +67,7 @@ impl<T: Element> SeparablePlan<T> {
             dealt: take::<T>(&mut memory, cut.sums() * cut.dealt_pitch),
             bias: take::<T>(&mut memory, cut.bias_row()),
             pairs: take::<T>(&mut memory, cut.pairs),
+            work: take::<T>(&mut memory, cut.work),
             copies: take::<*const T>(&mut memory, cut.inputs),
             rows: take::<*const T>(&mut memory, cut.inputs),
         };
@@ -133,7 +137,9 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         if self.plan.problem.columns.stride > 1 {
             self.deal(rows.len(), room);
         }
-        if self.is_paired() {
+        if cut.is_level[1] {
+            self.sum_level_rows(rows, room);
+        } else if self.is_paired() {
             self.sum_pairs(rows, room);
         } else {
             self.sum_rows(rows, room);
@@ -200,21 +206,22 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         ];
         for (term, taps) in taps.chunks_exact(self.plan.problem.rows.taps).enumerate() {
             for (inputs, values) in segments.iter().filter(|(_, values)| !values.is_empty()) {
-                let pass = ColumnPass {
-                    inputs: inputs.as_ptr(),
-                    first: values.start as isize,
-                    step: cut.step,
-                    taps,
-                    to: room.sums[term * cut.tile * cut.pitch + self.shift() + values.start..].as_mut_ptr(),
-                    to_step: cut.pitch,
-                    rows,
-                    width: values.len(),
-                    // SAFETY: the tables hold the rows under the tile. Rows of the ring and of the sums have room for
-                    // whole vectors beyond the last value, and a segment in place consists of whole vectors; segments
-                    // are written in order, so that what one writes beyond its end is overwritten by the next.
-                    _vouched: unsafe { Vouched::new() },
-                };
-                T::dispatch(self.plan.problem.isa, pass);
+                let (inputs, first, width) = (inputs.as_ptr(), values.start as isize, values.len());
+                let to = room.sums[term * cut.tile * cut.pitch + self.shift() + values.start..].as_mut_ptr();
+                let (step, to_step) = (cut.step, cut.pitch);
+                // SAFETY: the tables hold the rows under the tile. Rows of the ring and of the sums have room for whole
+                // vectors beyond the last value, and a segment in place consists of whole vectors; segments are written
+                // in order, so that what one writes beyond its end is overwritten by the next.
+                let _vouched = unsafe { Vouched::new() };
+                if cut.is_level[0] {
+                    let (tap, taps) = (taps[0], taps.len());
+                    let sums =
+                        ColumnSums { inputs, first, step, tap, taps, to, to_step, rows, width, _vouched };
+                    T::dispatch(self.plan.problem.isa, sums);
+                } else {
+                    let pass = ColumnPass { inputs, first, step, taps, to, to_step, rows, width, _vouched };
+                    T::dispatch(self.plan.problem.isa, pass);
+                }
             }
         }
     }
@@ -270,6 +277,39 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
             _vouched: unsafe { Vouched::new() },
         };
         T::dispatch(plan.problem.isa, pass);
+    }
+
+    /// The same, where all taps of the row are alike.
+    fn sum_level_rows(&self, rows: Range<usize>, room: &mut Room<'_, T>) {
+        let (plan, cut, planes) = (self.plan, &self.plan.cut, self.planes);
+        let (taps, columns) = (self.taps().1, &plan.problem.columns);
+        let to_step = if planes == 1 { self.call.output_strides[3] } else { 1 };
+        let width = self.part.columns.len() * planes;
+        for (r, sums) in rows.zip(room.sums.chunks_exact(cut.pitch)) {
+            let row = self.part.phase + r * cut.spacing;
+            let to = self.call.output_at(self.part.item, self.part.channel, [row, self.part.columns.start]);
+            for start in (0..width).step_by(cut.piece) {
+                let bias_row = (planes > 1 && !room.bias.is_empty()).then(|| room.bias[start..].as_ptr());
+                let sums = RowSums {
+                    from: sums[self.shift() + start..].as_ptr(),
+                    step: columns.dilation * planes,
+                    tap: taps[0],
+                    taps: taps.len(),
+                    work: room.work.as_mut_ptr(),
+                    to: to.wrapping_offset((start as isize).wrapping_mul(to_step)),
+                    to_step,
+                    width: cut.piece.min(width - start),
+                    bias: self.call.bias(self.part.channel),
+                    bias_row,
+                    finish: plan.finish,
+                    // SAFETY: a row of sums holds all values under these outputs and two vectors more, the first of which
+                    // the shift may take; `work` has been booked for a piece. The outputs are inside the output view,
+                    // whose shape was checked.
+                    _vouched: unsafe { Vouched::new() },
+                };
+                T::dispatch(plan.problem.isa, sums);
+            }
+        }
     }
 
     /// The same, where even and odd sums along columns are dealt out.

@@ -1,0 +1,196 @@
+//! The second half of a separable filter whose row has taps that are all alike: sums of neighbours, times one factor,
+//! finished.
+//!
+//! ```text
+//! for each column x:
+//!     sum[x] = tap * (row[x] + row[x + step] + ... + row[x + (taps - 1) * step])
+//! ```
+//!
+//! Departure: sums of twice as many values are sums of two sums, so that there are as many passes over the row as the
+//! number of taps has binary digits, from the first digit on: `n` values become `2 n`, or `2 n + 1` where the digit is a
+//! one. Nothing is ever subtracted: a sum has only values of its own window in it, and as few roundings as there are
+//! passes.
+
+use super::finish::{Finish, Staging, Target};
+use super::{HotLoop, Vouched};
+use crate::element::Element;
+use crate::isa::{Lanes, Microkernel};
+
+/// Vectors that a pass takes at once.
+const VECTORS: usize = 4;
+
+/// Computes `width` outputs of one row.
+///
+/// # Safety
+/// Whoever makes it vouches that, with `lanes` those of the instruction set,
+/// * `from + x` is readable for all `x < width + (taps - 1) * step`, and for another `lanes`;
+/// * `work` is readable and writable for as many, and overlaps nothing else;
+/// * `bias_row`, if there is one, holds `width` values rounded up to `lanes`;
+/// * `to + x * to_step` is readable and writable for all `x < width`;
+/// * `taps >= 2`.
+pub(crate) struct RowSums<T> {
+    pub(crate) from: *const T,
+    /// Values from one tap to the next.
+    pub(crate) step: usize,
+    pub(crate) tap: T,
+    pub(crate) taps: usize,
+    pub(crate) work: *mut T,
+    pub(crate) to: *mut T,
+    pub(crate) to_step: isize,
+    pub(crate) width: usize,
+    pub(crate) bias: T,
+    /// Where each value has a bias of its own.
+    pub(crate) bias_row: Option<*const T>,
+    pub(crate) finish: Finish<T>,
+    pub(crate) _vouched: Vouched,
+}
+
+pub(super) fn hot_loops() -> Vec<HotLoop> {
+    [1, 2].map(|taps| HotLoop { microkernel: "RowSums", multiply_adds: taps * VECTORS }).to_vec()
+}
+
+/// Sums of `count` neighbours become sums of `2 * count`, and of one more if `is_odd`.
+#[derive(Clone, Copy)]
+struct Doubling {
+    count: usize,
+    is_odd: bool,
+}
+
+impl<T: Element> Microkernel<T> for RowSums<T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let mut count = 1;
+        for digit in (0..self.taps.ilog2()).rev() {
+            let next = self.taps >> digit;
+            let doubling = Doubling { count, is_odd: next % 2 == 1 };
+            if digit == 0 {
+                self.last(isa, doubling);
+            } else {
+                self.pass(isa, doubling, self.width + (self.taps - next) * self.step);
+            }
+            count = next;
+        }
+    }
+}
+
+impl<T: Element> RowSums<T> {
+    /// The first `width` sums, in place: what a vector of them reads lies at its own place or behind it.
+    #[inline(always)]
+    fn pass<I: Lanes<T>>(&self, isa: I, doubling: Doubling, width: usize) {
+        let mut x = 0;
+        // SAFETY: each block starts below `width`, and is no wider than what is left, rounded up to whole vectors; its
+        // sums reach as far as the values under all outputs, and a vector further.
+        unsafe {
+            while x < width {
+                x += if (width - x).div_ceil(I::LANES) >= VECTORS {
+                    self.pass_block::<I, VECTORS>(isa, doubling, x)
+                } else {
+                    self.pass_block::<I, 1>(isa, doubling, x)
+                };
+            }
+        }
+    }
+
+    /// # Safety
+    /// `x` and what lies under the sums from there on are inside the row.
+    #[inline(always)]
+    unsafe fn pass_block<I: Lanes<T>, const V: usize>(&self, isa: I, doubling: Doubling, x: usize) -> usize {
+        let mut sums = [isa.splat(T::default()); V];
+        // SAFETY: vouched for by the caller.
+        unsafe {
+            self.sum(isa, &mut sums, doubling, x);
+            for (v, &sum) in sums.iter().enumerate() {
+                isa.store(self.work.add(x + v * I::LANES), sum);
+            }
+        }
+        V * I::LANES
+    }
+
+    /// The outputs.
+    #[inline(always)]
+    fn last<I: Lanes<T>>(&self, isa: I, doubling: Doubling) {
+        let mut x = 0;
+        // SAFETY: each block starts below `width`, and is no wider than what is left, rounded up to whole vectors.
+        unsafe {
+            while x < self.width {
+                x += if (self.width - x).div_ceil(I::LANES) >= VECTORS {
+                    self.last_block::<I, VECTORS>(isa, doubling, x)
+                } else {
+                    self.last_block::<I, 1>(isa, doubling, x)
+                };
+            }
+        }
+    }
+
+    /// # Safety
+    /// `x` is below `width`.
+    #[inline(always)]
+    unsafe fn last_block<I: Lanes<T>, const V: usize>(&self, isa: I, doubling: Doubling, x: usize) -> usize {
+        let width = V * I::LANES;
+        let mut sums = [[isa.splat(T::default()); V]];
+        // SAFETY: the columns are those of outputs, and up to a vector beyond; see `RowSums`.
+        unsafe {
+            let target = Target {
+                first: self.to.offset(x as isize * self.to_step),
+                row_step: 0,
+                step: self.to_step,
+                rows: 1,
+                columns: width.min(self.width - x),
+            };
+            let mut staging = Staging::new();
+            let (to, row_step) = staging.begin(&target, width, self.finish.accumulates());
+            self.sum(isa, &mut sums[0], doubling, x);
+            for (v, sum) in sums[0].iter_mut().enumerate() {
+                let bias = match self.bias_row {
+                    Some(row) => isa.load(row.add(x + v * I::LANES)),
+                    None => isa.splat(self.bias),
+                };
+                *sum = isa.add(*sum, bias);
+            }
+            if self.finish.accumulates() {
+                self.finish.add_old(isa, &mut sums, to, row_step);
+            }
+            self.finish.write(isa, &mut sums, to, row_step);
+            staging.end(&target, width);
+        }
+        width
+    }
+
+    /// `V` vectors of sums from `x` on.
+    ///
+    /// # Safety
+    /// The sums that these are made of have been made.
+    #[inline(always)]
+    unsafe fn sum<I: Lanes<T>, const V: usize>(
+        &self,
+        isa: I,
+        sums: &mut [I::Vector; V],
+        Doubling { count, is_odd }: Doubling,
+        x: usize,
+    ) {
+        let tap = isa.splat(self.tap);
+        let half = count * self.step;
+        // SAFETY: vouched for by the caller.
+        unsafe {
+            if count == 1 {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    let from = self.from.add(x + v * I::LANES);
+                    *sum = isa.mul_add(tap, isa.load(from.add(half)), isa.mul(tap, isa.load(from)));
+                }
+            } else {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    let from = self.work.add(x + v * I::LANES);
+                    *sum = isa.add(isa.load(from), isa.load(from.add(half)));
+                }
+            }
+            if is_odd {
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    let from = self.from.add(x + v * I::LANES + 2 * half);
+                    *sum = isa.mul_add(tap, isa.load(from), *sum);
+                }
+            }
+        }
+    }
+}
