@@ -27,6 +27,20 @@ def _nothing() -> None:
     pass
 
 
+@dataclass(frozen=True)
+class Call:
+    """A foreign function that returns 0 if it succeeds, and its arguments, which need no conversion."""
+
+    function: Callable[..., int]
+    arguments: tuple[Any, ...]
+    #: What the arguments point to.
+    kept: tuple[object, ...] = ()
+
+    def __call__(self) -> None:
+        if status := self.function(*self.arguments):
+            raise RuntimeError(f"status {status}")
+
+
 @dataclass
 class Contestant:
     """A prepared problem. Operands and workspace are in their places; only `run` is timed."""
@@ -41,8 +55,10 @@ class Contestant:
     own_seconds: Callable[[], list[float]] | None = None
     #: Whether the kernel was handed over beforehand. Otherwise every run takes it anew.
     prepares: bool = True
-    #: What `run` hands to a foreign function, to know what such a call costs by itself.
-    arguments: tuple[Any, ...] = ()
+    #: What `run` calls, if that is a foreign function.
+    call: Call | None = None
+    #: How many times one `run` computes.
+    times: int = 1
 
 
 #: Prepares a problem on an input and a kernel whose axes are batch, channel, (row,) column.

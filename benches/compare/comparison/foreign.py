@@ -1,21 +1,21 @@
-"""Functions of shared libraries, and what a call of one costs by itself."""
+"""Functions of shared libraries, called once or many times."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from comparison.contestant import Unavailable
+from comparison.contestant import Call, Unavailable
 
-#: Reads one number and returns it. What else it is handed stays unread, for in C the caller clears arguments away.
-NOTHING = ctypes.CDLL(None).labs
+#: Words of arguments that `convolve_repeat` hands over, be they parameters or not.
+WORDS = 9
 
 
 def load(pattern: str, variable: str) -> ctypes.CDLL:
@@ -39,28 +39,18 @@ def integers(values: Sequence[int]) -> ctypes.Array[ctypes.c_int]:
     return (ctypes.c_int * len(values))(*values)
 
 
-def call(function: Callable[..., int], arguments: tuple[Any, ...], *kept: object) -> Callable[[], None]:
-    """Calls a function that returns 0 if it succeeds. Holds on to what the arguments point to."""
-
-    def run(_: object = kept) -> None:
-        if status := function(*arguments):
-            raise RuntimeError(f"status {status}")
-
-    return run
-
-
 def require(status: int) -> None:
     if status:
         raise Unavailable(f"status {status}")
 
 
-def empty(arguments: tuple[Any, ...]) -> Callable[[], None]:
-    """The same without its work; where there was no foreign call, the call of a function of Python."""
-
-    def run() -> None:
-        NOTHING(*arguments)
-
-    return run if arguments else lambda: None
+def repeated(repeat: Any, call: Call, times: int) -> Call:
+    """Many calls with nothing in between, by `convolve_repeat`. Arguments are integers and pointers."""
+    values = [argument.value or 0 for argument in call.arguments]
+    # Beyond the arguments, zeros; ctypes cuts negative integers down to words.
+    words = (ctypes.c_size_t * WORDS)(*values)
+    function = ctypes.cast(call.function, ctypes.c_void_p)
+    return Call(repeat, (function, words, ctypes.c_size_t(times)), (call,))
 
 
 def aligned_bytes(size: int, alignment: int = 64) -> NDArray[np.uint8]:

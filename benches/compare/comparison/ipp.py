@@ -9,7 +9,7 @@ from pathlib import Path
 
 from comparison import arrays, foreign
 from comparison.arrays import Floats
-from comparison.contestant import Contestant, Maker, Unavailable, require_few_products
+from comparison.contestant import Call, Contestant, Maker, Unavailable, require_few_products
 from comparison.foreign import pointer
 from comparison.problem import Border, Family, Problem
 
@@ -67,8 +67,8 @@ class Ipp:
             *(pointer(x), lengths[0], pointer(h), lengths[1]),
             *(pointer(y), c_int(AUTOMATIC), pointer(buffer)),
         )
-        run = foreign.call(function, arguments, x, h, y, buffer)
-        return Contestant(run, lambda: y[..., axis.results], prepares=False, arguments=arguments)
+        call = Call(function, arguments, (x, h, y, buffer))
+        return Contestant(call, lambda: y[..., axis.results], prepares=False, call=call)
 
     def _convolve_plane(self, problem: Problem, values: Floats, kernel: Floats) -> Contestant:
         rows, columns = problem.axes
@@ -83,10 +83,8 @@ class Ipp:
             *(pointer(h), c_int(h.strides[2]), sizes[1]),
             *(pointer(y), c_int(y.strides[2]), c_int(FULL | AUTOMATIC), pointer(buffer)),
         )
-        run = foreign.call(self._images.ippiConv_32f_C1R, arguments, x, h, y, buffer)
-        return Contestant(
-            run, lambda: y[..., rows.results, columns.results], prepares=False, arguments=arguments
-        )
+        call = Call(self._images.ippiConv_32f_C1R, arguments, (x, h, y, buffer))
+        return Contestant(call, lambda: y[..., rows.results, columns.results], prepares=False)
 
     def _filter(self, problem: Problem, values: Floats, kernel: Floats) -> Contestant:
         require_few_products(problem, 20_000_000_000)
@@ -113,8 +111,8 @@ class Ipp:
             *(c_int(BORDERS[problem.border]), around, pointer(state), pointer(buffer)),
         )
         function = getattr(library, f"ippiFilterBorder_32f_C{channels}R")
-        run = foreign.call(function, arguments, x, y, state, buffer)
-        return Contestant(run, lambda: arrays.channels_first(y), arguments=arguments)
+        call = Call(function, arguments, (x, y, state, buffer, around))
+        return Contestant(call, lambda: arrays.channels_first(y))
 
 
 def _buffer(size: c_int) -> Floats:

@@ -23,8 +23,8 @@ the root mean square of the errors, in units of that of sums in the same type th
 `wrong` stands where results are wrong, with the root mean square of the errors as a part of that of the exact results.
 Ratios are times divided by times: above 1, ours is faster."""
 
-OF_TINY = """Microseconds. From times of signals of at most 1000 elements, that of a foreign call of the same kind that does nothing
-has been subtracted, for every contestant."""
+OF_TINY = """Signals of at most 1000 elements: foreign functions are called 256 times with nothing of Python in between, and from the
+times of functions of Python that of one that does nothing has been subtracted."""
 
 OF_UNPREPARED = """What a caller pays who has a kernel for one call only. All of these take the kernel on every call: `-pack` has a plan and
 a workspace already, as `ipp-conv` has its buffer, `-once` has nothing and makes all of it."""

@@ -9,7 +9,7 @@ from functools import partial
 
 from comparison import arrays, foreign
 from comparison.arrays import Floats
-from comparison.contestant import Contestant, Maker, require_few_products
+from comparison.contestant import Call, Contestant, Maker, require_few_products
 from comparison.foreign import pointer
 from comparison.problem import Problem
 
@@ -42,7 +42,5 @@ class Mkl:
         foreign.require(make(byref(task), mode, axis.taps, axis.size, axis.outputs, pointer(h), 1))
         foreign.require(library.vslConvSetStart(task, foreign.integers([axis.results.start])))
         arguments = (task, pointer(x), c_int(1), pointer(y), c_int(1))
-        run = foreign.call(getattr(library, f"vsl{kind}ConvExecX1D"), arguments, x, h, y)
-        return Contestant(
-            run, lambda: y, close=partial(library.vslConvDeleteTask, byref(task)), arguments=arguments
-        )
+        call = Call(getattr(library, f"vsl{kind}ConvExecX1D"), arguments, (x, h, y))
+        return Contestant(call, lambda: y, close=partial(library.vslConvDeleteTask, byref(task)), call=call)

@@ -6,24 +6,18 @@ import ctypes
 import json
 import subprocess
 from collections.abc import Callable, Mapping
-from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_size_t, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_void_p
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from comparison import arrays
 from comparison.arrays import Floats
-from comparison.contestant import Contestant, Maker, Unavailable
+from comparison.contestant import Call, Contestant, Maker, Unavailable
 from comparison.problem import Family, Problem
 
 MANIFEST = Path(__file__).parents[1] / "library" / "Cargo.toml"
-
-
-class Array(Structure):
-    """The first element, and how many there are."""
-
-    _fields_ = (("first", c_void_p), ("length", c_size_t))
 
 
 #: Results and arguments. What is timed gets arguments that need no conversion, as those of other libraries do.
@@ -33,6 +27,7 @@ FUNCTIONS = {
     "convolve_run": (c_int, None),
     "convolve_pack_and_run": (c_int, None),
     "convolve_run_once": (c_int, None),
+    "convolve_repeat": (c_int, None),
     "convolve_name": (c_char_p, [c_void_p]),
     "convolve_explanation": (c_char_p, [c_void_p]),
     "convolve_free": (None, [c_void_p]),
@@ -75,6 +70,8 @@ class Convolve:
         except (OSError, AttributeError) as error:
             raise Unavailable(str(error)) from None
         self._threads, self._options = threads, options
+        #: Calls a function of any library many times.
+        self.repeat: Any = self._library.convolve_repeat
         self.version = str(path)
         layers = {f"{prefix}-{layout}": partial(self._layer, layout) for layout in ("nchw", "nhwc")}
         others: dict[str, Maker] = {
@@ -92,14 +89,12 @@ class Convolve:
 
     def _unprepared(self, function: str, problem: Problem, values: Floats, kernel: Floats) -> Contestant:
         prepared = self._prepared(problem, values, kernel)
-        handle, *pairs = prepared.arguments
+        assert prepared.call is not None
+        handle, *operands = prepared.call.arguments
         h = arrays.copied(kernel)
-        operands = [
-            Array(first.value, length.value) for first, length in zip(*[iter(pairs)] * 2, strict=True)
-        ]
-        arguments = (handle, Array(h.ctypes.data, h.size), *operands)
-        run = self._call(getattr(self._library, function), arguments, h, prepared.run)
-        return replace(prepared, run=run, prepares=False, arguments=arguments)
+        arguments = (handle, c_void_p(h.ctypes.data), c_size_t(h.size), *operands)
+        call = Call(getattr(self._library, function), arguments, (h, prepared.call))
+        return replace(prepared, run=self._checked(call), prepares=False, call=call)
 
     def _contestant(
         self, text: str, is_last: bool, problem: Problem, values: Floats, kernel: Floats
@@ -124,24 +119,19 @@ class Convolve:
         def output() -> Floats:
             return arrays.channels_first(y) if is_last else y
 
-        run = self._call(library.convolve_run, arguments, x)
+        call = Call(library.convolve_run, arguments, (x, y))
         note = library.convolve_name(handle).decode()
         free = partial(library.convolve_free, handle)
-        return Contestant(run, output, note, free, arguments=arguments)
+        return Contestant(self._checked(call), output, note, free, call=call)
 
-    def _call(
-        self, function: Callable[..., int], arguments: tuple[Any, ...], *kept: object
-    ) -> Callable[[], None]:
-        """Holds on to what the arguments point to."""
+    def _checked(self, call: Call) -> Callable[[], None]:
+        """Says what went wrong in the words of the crate."""
 
-        def run(_: object = kept) -> None:
-            if function(*arguments):
-                self._fail()
+        def run() -> None:
+            if call.function(*call.arguments):
+                raise RuntimeError(self._library.convolve_last_error().decode())
 
         return run
-
-    def _fail(self) -> NoReturn:
-        raise RuntimeError(self._library.convolve_last_error().decode())
 
     def _require_shapes(self, handle: int, problem: Problem) -> None:
         """The crate reads problem strings by itself: both must have read the same."""

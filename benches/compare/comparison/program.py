@@ -54,7 +54,7 @@ def _compare(arguments: Arguments, lists: dict[str, list[Problem]], roster: Rost
         for name, problems in lists.items():
             results.append(ListResult(name))
             for layer in problems:
-                result = run_problem(layer, roster.makers[layer.family], pace)
+                result = run_problem(layer, roster.makers[layer.family], pace, roster.repeat)
                 results[-1].layers.append(result)
                 records.add(name, result)
                 print(_progress(name, result), file=sys.stderr)

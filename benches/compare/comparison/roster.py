@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from typing import Any
 
 from comparison.arguments import PEERS, Arguments, Peer
 from comparison.contestant import Library, Maker, Unavailable
@@ -30,6 +31,8 @@ class Roster:
     makers: dict[Family, dict[str, Maker]] = field(default_factory=lambda: {family: {} for family in Family})
     versions: dict[str, str] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
+    #: Calls a function of any library many times.
+    repeat: Any = None
 
     def enter(self, family: Family, makers: Mapping[str, Maker]) -> None:
         self.makers[family] |= makers
@@ -44,7 +47,10 @@ def assemble(arguments: Arguments, families: Collection[Family]) -> Roster:
         {BASELINE: arguments.baseline} if arguments.baseline else {}
     )
     for prefix, path in builds.items():
-        for family, makers in Convolve(path, arguments.threads, options, prefix).makers.items():
+        crate = Convolve(path, arguments.threads, options, prefix)
+        if prefix == OURS:
+            roster.repeat = crate.repeat
+        for family, makers in crate.makers.items():
             roster.enter(family, makers)
     for title in dict.fromkeys(peer.library for peer in PEERS.values()):
         wanted = {name: PEERS[name] for name in arguments.peers if PEERS[name].library == title}

@@ -34,7 +34,7 @@ class Timing:
     """What one contestant took: the seconds of each call in each round."""
 
     rounds: list[list[float]] = field(default_factory=list)
-    #: What a call of its kind takes that does nothing. No part of `seconds`.
+    #: What the call of a function of Python takes, where that counts. No part of `seconds`.
     of_empty_call: float = 0.0
 
     @property
@@ -69,7 +69,7 @@ def measure(contestants: Mapping[str, Contestant], pace: Pace) -> dict[str, Timi
                 if index >= FEWEST_ROUNDS and spent[name] > pace.most_seconds:
                     continue
                 calls = _turn(contestants[name], pace)
-                spent[name] += sum(calls)
+                spent[name] += sum(calls) * contestants[name].times
                 timings[name].rounds.append(calls)
     finally:
         gc.enable()
@@ -81,7 +81,7 @@ def measure(contestants: Mapping[str, Contestant], pace: Pace) -> dict[str, Timi
 def _turn(contestant: Contestant, pace: Pace) -> list[float]:
     if pace.threads > 1:
         time.sleep(SECONDS_UNTIL_THREADS_SLEEP)
-    run, clock = contestant.run, time.perf_counter_ns
+    run, clock, each = contestant.run, time.perf_counter_ns, 1e-9 / contestant.times
     # Brings its operands back into the caches.
     run()
     calls: list[float] = []
@@ -92,7 +92,7 @@ def _turn(contestant: Contestant, pace: Pace) -> list[float]:
     while not calls or clock() < (end if len(calls) >= FEWEST_CALLS else max(end, latest)):
         start = clock()
         run()
-        calls.append((clock() - start) * 1e-9)
+        calls.append((clock() - start) * each)
     return calls
 
 

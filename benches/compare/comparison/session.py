@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from typing import Any
 
 from comparison import arrays, exact, foreign, rounds
 from comparison.contestant import Contestant, Maker, Unavailable
@@ -15,11 +16,13 @@ from comparison.results import Entry, LayerResult
 from comparison.rounds import Pace, Timing
 
 EPSILONS = {"f32": 2.0**-23, "f64": 2.0**-52}
-#: Of signals that are no longer, the time of an empty call is no part.
+#: Signals that are no longer take less time than a call from Python.
 TINY = 1000
+#: So many calls with nothing in between count as one.
+TIMES = 256
 
 
-def run_problem(problem: Problem, makers: Mapping[str, Maker], pace: Pace) -> LayerResult:
+def run_problem(problem: Problem, makers: Mapping[str, Maker], pace: Pace, repeat: Any) -> LayerResult:
     """Prepares all contestants, checks what each computes, and times those that are right."""
     values, kernel = arrays.operands(problem)
     expected = exact.expected(problem, values, kernel)
@@ -41,19 +44,34 @@ def run_problem(problem: Problem, makers: Mapping[str, Maker], pace: Pace) -> La
                 if not entries[name].reason:
                     contestants[name] = contestant
         if contestants:
-            for name, timing in _measure(problem, contestants, pace).items():
+            for name, timing in _measure(problem, contestants, pace, repeat).items():
                 entries[name].timing = timing
     return LayerResult(problem, expected.sequential_error, entries)
 
 
-def _measure(problem: Problem, contestants: Mapping[str, Contestant], pace: Pace) -> dict[str, Timing]:
-    timings = rounds.measure(contestants, pace)
+def _measure(
+    problem: Problem, contestants: Mapping[str, Contestant], pace: Pace, repeat: Any
+) -> dict[str, Timing]:
     if problem.family is Family.SIGNAL and problem.axes[0].size <= TINY:
-        empty = {name: replace(one, run=foreign.empty(one.arguments)) for name, one in contestants.items()}
-        calls = rounds.measure(empty, replace(pace, seconds=pace.seconds / 4))
-        for name, timing in timings.items():
-            timing.of_empty_call = calls[name].seconds
-    return timings
+        contestants = {name: _without_python(one, repeat) for name, one in contestants.items()}
+        timings = rounds.measure(contestants, pace)
+        in_python = {name: replace(one, run=_nothing) for name, one in contestants.items() if not one.call}
+        calls = rounds.measure(in_python, replace(pace, seconds=pace.seconds / 4))
+        for name, timing in calls.items():
+            timings[name].of_empty_call = timing.seconds
+        return timings
+    return rounds.measure(contestants, pace)
+
+
+def _without_python(contestant: Contestant, repeat: Any) -> Contestant:
+    """With nothing of Python between calls of a foreign function."""
+    if contestant.call is None:
+        return contestant
+    return replace(contestant, run=foreign.repeated(repeat, contestant.call, TIMES), times=TIMES)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _check(problem: Problem, contestant: Contestant, expected: Expected, entry: Entry) -> None:

@@ -53,7 +53,8 @@ impl<T: Element> Layer<T> {
 
     /// With everything prepared. The views are made anew for each call, as a caller would.
     pub fn run(&mut self, input: &[T], output: &mut [T]) -> Result<(), convolve::Error> {
-        let (x, y) = views(&self.conv, &self.shapes, input, output)?;
+        let x = input_view(&self.conv, self.shapes[0], input)?;
+        let y = output_view(&self.conv, self.shapes[2], output)?;
         match &self.pool {
             None => self.convolver.execute(x, y, &mut self.workspace),
             Some(pool) => self.convolver.execute_with(pool, x, y, &mut self.workspace),
@@ -69,7 +70,8 @@ impl<T: Element> Layer<T> {
     ) -> Result<(), convolve::Error> {
         let plan = self.convolver.plan();
         plan.pack_into(&mut self.repacked, View::nchw(kernel, plan.kernel_shape())?, None)?;
-        let (x, y) = views(&self.conv, &self.shapes, input, output)?;
+        let x = input_view(&self.conv, self.shapes[0], input)?;
+        let y = output_view(&self.conv, self.shapes[2], output)?;
         match &self.pool {
             None => plan.execute(&self.repacked, x, y, &mut self.workspace),
             Some(pool) => plan.execute_with(pool, &self.repacked, x, y, &mut self.workspace),
@@ -80,7 +82,8 @@ impl<T: Element> Layer<T> {
     pub fn run_once(&self, kernel: &[T], input: &[T], output: &mut [T]) -> Result<(), convolve::Error> {
         let kernel = View::nchw(kernel, self.convolver.plan().kernel_shape())?;
         let convolver = self.conv.with_kernel(kernel, None)?;
-        let (x, y) = views(&self.conv, &self.shapes, input, output)?;
+        let x = input_view(&self.conv, self.shapes[0], input)?;
+        let y = output_view(&self.conv, self.shapes[2], output)?;
         match &self.pool {
             None => convolver.execute(x, y, &mut convolver.workspace()?),
             Some(pool) => {
@@ -91,23 +94,27 @@ impl<T: Element> Layer<T> {
     }
 }
 
-type Views<'a, T> = (View<'a, T>, ViewMut<'a, T>);
+/// Sizes in the order of memory where channels are last.
+fn channels_last([batch, channels, rows, columns]: [usize; 4]) -> [usize; 4] {
+    [batch, rows, columns, channels]
+}
 
-#[inline]
-fn views<'a, T: Element>(
+#[inline(always)]
+fn input_view<'a, T>(conv: &Conv, shape: [usize; 4], input: &'a [T]) -> Result<View<'a, T>, convolve::Error> {
+    match conv.input_layout {
+        Layout::Nchw => View::nchw(input, shape),
+        Layout::Nhwc => View::nhwc(input, channels_last(shape)),
+    }
+}
+
+#[inline(always)]
+fn output_view<'a, T>(
     conv: &Conv,
-    &[x, _, y]: &[[usize; 4]; 3],
-    input: &'a [T],
+    shape: [usize; 4],
     output: &'a mut [T],
-) -> Result<Views<'a, T>, convolve::Error> {
-    let last = |[batch, channels, rows, columns]: [usize; 4]| [batch, rows, columns, channels];
-    let input = match conv.input_layout {
-        Layout::Nchw => View::nchw(input, x),
-        Layout::Nhwc => View::nhwc(input, last(x)),
-    };
-    let output = match conv.output_layout {
-        Layout::Nchw => ViewMut::nchw(output, y),
-        Layout::Nhwc => ViewMut::nhwc(output, last(y)),
-    };
-    Ok((input?, output?))
+) -> Result<ViewMut<'a, T>, convolve::Error> {
+    match conv.output_layout {
+        Layout::Nchw => ViewMut::nchw(output, shape),
+        Layout::Nhwc => ViewMut::nhwc(output, channels_last(shape)),
+    }
 }

@@ -3,6 +3,7 @@
 //! leaves its reason in [`convolve_last_error`].
 
 mod layer;
+mod repeat;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -32,7 +33,6 @@ enum AnyLayer {
 }
 
 /// An array of the caller: the first element, and how many there are.
-#[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Array {
     first: *mut c_void,
@@ -148,10 +148,16 @@ pub unsafe extern "C" fn convolve_run(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn convolve_pack_and_run(
     handle: *mut Handle,
-    kernel: Array,
-    input: Array,
-    output: Array,
+    kernel: *const c_void,
+    kernel_length: usize,
+    input: *const c_void,
+    input_length: usize,
+    output: *mut c_void,
+    output_length: usize,
 ) -> c_int {
+    let kernel = Array { first: kernel.cast_mut(), length: kernel_length };
+    let input = Array { first: input.cast_mut(), length: input_length };
+    let output = Array { first: output, length: output_length };
     // SAFETY: the caller vouches for all of them.
     unsafe { run(handle, Prepared::Plan(kernel), input, output) }
 }
@@ -164,10 +170,16 @@ pub unsafe extern "C" fn convolve_pack_and_run(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn convolve_run_once(
     handle: *mut Handle,
-    kernel: Array,
-    input: Array,
-    output: Array,
+    kernel: *const c_void,
+    kernel_length: usize,
+    input: *const c_void,
+    input_length: usize,
+    output: *mut c_void,
+    output_length: usize,
 ) -> c_int {
+    let kernel = Array { first: kernel.cast_mut(), length: kernel_length };
+    let input = Array { first: input.cast_mut(), length: input_length };
+    let output = Array { first: output, length: output_length };
     // SAFETY: the caller vouches for all of them.
     unsafe { run(handle, Prepared::Nothing(kernel), input, output) }
 }
