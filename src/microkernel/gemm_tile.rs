@@ -46,6 +46,8 @@ pub(crate) struct GemmTile<T> {
     pub(crate) a: *const T,
     pub(crate) b: *const T,
     pub(crate) b_step: usize,
+    /// From the first value of each row of `b` to what will be read next, which is asked for ahead of time; 0 for nothing.
+    pub(crate) ahead: usize,
     pub(crate) c: *mut T,
     pub(crate) c_row_step: isize,
     pub(crate) c_step: isize,
@@ -132,6 +134,11 @@ impl<T: Element> GemmTile<T> {
                     let row = isa.splat(*a.add(i));
                     for v in 0..COLUMN_VECTORS {
                         sums[v] = isa.mul_add(row, columns[v], sums[v]);
+                    }
+                }
+                if self.ahead > 0 {
+                    for v in 0..COLUMN_VECTORS {
+                        isa.prefetch(b.wrapping_add(self.ahead + v * I::LANES));
                     }
                 }
                 a = a.add(ROWS);

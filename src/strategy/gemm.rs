@@ -157,6 +157,8 @@ struct Panel<T> {
     values: *const T,
     /// Values from one step to the next.
     step: usize,
+    /// Where the next panel will be read in place: values from this one to it, else 0.
+    ahead: usize,
     finish: Finish<T>,
     is_first: bool,
 }
@@ -221,11 +223,12 @@ impl<T: Element> Prepared<T> for GemmPlan<T> {
         for start in (0..self.shape.depth).step_by(self.shape.blocking.depth) {
             let depth = start..(start + self.shape.blocking.depth).min(self.shape.depth);
             self.for_each_panel(call, pixels.clone(), |pixels| {
-                let (from, step) = self.panel(call, [item, group], depth.clone(), pixels.clone(), values);
+                let (from, step, ahead) =
+                    self.panel(call, [item, group], depth.clone(), pixels.clone(), values);
                 let is_first = depth.start == 0;
                 let finish = self.finish.of_pass(is_first, depth.end == self.shape.depth);
-                let panel =
-                    Panel { item, group, depth: depth.clone(), pixels, values: from, step, finish, is_first };
+                let depth = depth.clone();
+                let panel = Panel { item, group, depth, pixels, values: from, step, ahead, finish, is_first };
                 match self.shape.lanes_are {
                     LanesAre::Pixels => self.multiply_kernel_rows(call, &panel),
                     LanesAre::OutputChannels => self.multiply_kernel_columns(call, &panel, bias),
@@ -252,7 +255,7 @@ impl<T: Element> GemmPlan<T> {
     }
 
     /// The patches under `pixels`: in place where they lie in the input as a panel would, else packed. Returns the
-    /// first value and the distance between steps.
+    /// first value, the distance between steps, and that to the next panel if it is in place.
     fn panel(
         &self,
         call: &Call<'_, T>,
@@ -260,14 +263,14 @@ impl<T: Element> GemmPlan<T> {
         depth: Range<usize>,
         pixels: Range<usize>,
         values: &mut [T],
-    ) -> (*const T, usize) {
+    ) -> (*const T, usize, usize) {
         let problem = &self.problem;
         let channel = group * problem.group_in;
         if let Some(step) = self.step_in_place(call, &pixels) {
             let offset = item as isize * call.input_strides[0]
                 + (channel + depth.start) as isize * call.input_strides[1]
                 + pixels.start as isize;
-            return (call.input.wrapping_offset(offset), step);
+            return (call.input.wrapping_offset(offset), step, pixels.len());
         }
         let patches =
             Patches { problem, call, extensions: &self.extensions, order: self.shape.order, item, channel };
@@ -277,7 +280,7 @@ impl<T: Element> GemmPlan<T> {
             LanesAre::OutputChannels => pixels.len(),
         };
         patches.pack(depth, pixels, width, values);
-        (values.as_ptr(), width)
+        (values.as_ptr(), width, 0)
     }
 
     /// For a 1x1 kernel over planes without gaps, stride or padding, a step of the depth is the next plane. Whole
@@ -316,6 +319,7 @@ impl<T: Element> GemmPlan<T> {
                 a: kernel[rows.start * panel.depth.len()..].as_ptr(),
                 b: panel.values,
                 b_step: panel.step,
+                ahead: if rows.start == 0 { panel.ahead } else { 0 },
                 c: call.output_at(panel.item, first, problem.place(panel.pixels.start)),
                 c_row_step: call.output_strides[1],
                 c_step: call.output_strides[3],
@@ -354,6 +358,7 @@ impl<T: Element> GemmPlan<T> {
                 a: panel.values,
                 b: kernel[column * panel.depth.len()..].as_ptr(),
                 b_step: width,
+                ahead: 0,
                 c: call.output_at(panel.item, first, problem.place(panel.pixels.start)),
                 c_row_step: call.output_strides[3],
                 c_step: call.output_strides[1],

@@ -296,22 +296,22 @@ fn kernels_that_decline_are_computed_otherwise() {
 fn moving_sums_do_not_drift() {
     fn check<T: Element>(huge: T) {
         let dims = [70, 400];
-        let mean = Kernel::<T>::mean([13, 21]).unwrap();
+        let mean = Kernel::<T>::mean([17, 21]).unwrap();
         let mut x: Vec<T> = Random(85).reals(dims[0] * dims[1]);
         for &isa in InstructionSet::available().unwrap() {
-            let conv = Conv::d2(dims, [13, 21]).strategy("separable").instruction_set(isa.name());
+            let conv = Conv::d2(dims, [17, 21]).strategy("separable").instruction_set(isa.name());
             let convolver = conv.with_kernel(mean.view(), None).unwrap();
             let mut run = |value: T| {
                 x[30 * dims[1] + 200] = value;
-                let mut y = vec![T::default(); 58 * 380];
-                let output = ViewMut::plane(&mut y, [58, 380]).unwrap();
+                let mut y = vec![T::default(); 54 * 380];
+                let output = ViewMut::plane(&mut y, [54, 380]).unwrap();
                 let input = View::plane(&x, dims).unwrap();
                 convolver.execute(input, output, &mut convolver.workspace().unwrap()).unwrap();
                 y
             };
             let (small, large) = (run(T::default()), run(huge));
             for (i, (small, large)) in small.iter().zip(&large).enumerate() {
-                let inside = (18..=30).contains(&(i / 380)) && (180..=200).contains(&(i % 380));
+                let inside = (14..=30).contains(&(i / 380)) && (180..=200).contains(&(i % 380));
                 assert_eq!(small == large, !inside, "{isa} {i}");
             }
         }
@@ -323,8 +323,10 @@ fn moving_sums_do_not_drift() {
 /// Planned for equal taps, other ones have no place; a plan for other ones takes them.
 #[test]
 fn equal_taps_are_planned_for() {
-    let (mean, blur) = (Kernel::<f32>::mean([11, 11]).unwrap(), Kernel::<f32>::gaussian(1.5));
-    let plan = gaussian([40, 50]).with_kernel(mean.view(), None).unwrap().plan().clone();
+    let blur = Kernel::<f32>::gaussian(5.0);
+    let mean = Kernel::<f32>::mean(blur.dims()).unwrap();
+    let conv = Conv::d2([40, 50], blur.dims()).strategy("separable");
+    let plan = conv.with_kernel(mean.view(), None).unwrap().plan().clone();
     let refused = plan.pack(blur.view(), None).map(drop);
     assert!(matches!(refused, Err(Error::Declined { reason: Declined::Values { .. }, .. })));
     assert!(plan.pack(mean.view(), None).is_ok());
