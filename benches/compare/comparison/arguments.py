@@ -43,11 +43,13 @@ PEERS = {
     "ducc-os": Peer("ducc0", "FFTs of blocks that overlap", SIGNALS),
     "cv-filter2d": Peer("OpenCV", "filter2D", FILTERS),
     "cv-sepfilter2d": Peer("OpenCV", "sepFilter2D, where the kernel is separable", FILTERS),
+    "cv-boxfilter": Peer("OpenCV", "boxFilter, where all taps are alike", FILTERS),
     "numpy": Peer("NumPy", "convolve", SIGNALS),
     "scipy": Peer("SciPy", "signal.convolve, which chooses a method", SIGNALS),
     "scipy-fft": Peer("SciPy", "signal.fftconvolve", BOTH),
     "scipy-oa": Peer("SciPy", "signal.oaconvolve", BOTH),
     "scipy-ndimage": Peer("SciPy", "ndimage.correlate", FILTERS),
+    "scipy-uniform": Peer("SciPy", "ndimage.uniform_filter, where all taps are alike", FILTERS),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from comparison.problem import Family, Problem
+from comparison.problem import Family, Kernels, Problem
 
 #: Of f32, or of f64 where the problem says so.
 Floats = NDArray[Any]
@@ -48,11 +48,13 @@ def channels_first(values: Floats) -> Floats:
 
 def operands(problem: Problem) -> tuple[Floats, Floats]:
     """Input and kernel, always the same for the same problem string: uniform in [-1, 1), but for separable kernels,
-    which are products of such."""
+    which are products of such, and level ones, which are means."""
     random = np.random.default_rng(zlib.crc32(problem.text.encode()))
     values = _uniform(random, problem.input_shape, problem.element)
     kernel = _uniform(random, problem.kernel_shape, problem.element)
-    if problem.separable:
+    if problem.kernels is Kernels.LEVEL:
+        kernel[...] = 1 / math.prod(axis.taps for axis in problem.axes)
+    if problem.kernels is Kernels.SEPARABLE:
         # Exact in f64, so that it is rounded once.
         wide = kernel.astype(np.float64)
         kernel = copied((wide[..., :, :1] * wide[..., :1, :]).astype(kernel.dtype))

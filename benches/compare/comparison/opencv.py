@@ -9,7 +9,7 @@ import numpy as np
 from comparison import arrays
 from comparison.arrays import Floats
 from comparison.contestant import Contestant, Maker, Unavailable
-from comparison.problem import Border, Problem
+from comparison.problem import Border, Kernels, Problem
 
 try:
     import cv2
@@ -20,14 +20,14 @@ BORDERS = {Border.ZERO: cv2.BORDER_CONSTANT, Border.REFLECT101: cv2.BORDER_REFLE
 
 
 class OpenCv:
-    """Contestants `cv-filter2d` and `cv-sepfilter2d`. The former has an FFT inside for large kernels."""
+    """Contestants `cv-filter2d`, which has an FFT inside for large kernels, `cv-sepfilter2d` and `cv-boxfilter`."""
 
     makers: Mapping[str, Maker]
 
     def __init__(self, threads: int) -> None:
         cv2.setNumThreads(threads)
         self.version = cv2.__version__
-        self.makers = {"cv-filter2d": _filter, "cv-sepfilter2d": _separable}
+        self.makers = {"cv-filter2d": _filter, "cv-sepfilter2d": _separable, "cv-boxfilter": _box}
 
 
 def _filter(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
@@ -42,7 +42,7 @@ def _filter(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
 
 def _separable(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
     """Gets the two factors, where this crate gets the whole kernel and has to find them."""
-    if not problem.separable:
+    if problem.kernels is Kernels.DENSE:
         raise Unavailable("the kernel is not separable")
     columns, strengths, rows = np.linalg.svd(kernel[0, 0].astype(np.float64))
     scale = np.sqrt(strengths[0])
@@ -54,6 +54,20 @@ def _separable(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
         cv2.sepFilter2D(x, -1, row, column, y, borderType=border)
 
     return Contestant(run, lambda: _planes(problem, y), prepares=False)
+
+
+def _box(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
+    """Takes no kernel, only its size."""
+    if problem.kernels is not Kernels.LEVEL:
+        raise Unavailable("the taps are not all alike")
+    rows, columns = kernel.shape[2:]
+    border = BORDERS[problem.border]
+    x, y = _images(problem, values)
+
+    def run() -> None:
+        cv2.boxFilter(x, -1, (columns, rows), y, borderType=border)
+
+    return Contestant(run, lambda: _planes(problem, y))
 
 
 def _images(problem: Problem, values: Floats) -> tuple[Floats, Floats]:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 KEYS = {"in", "kernel", "batch", "channels", "groups", "stride", "dilation", "padding", "border", "layout"}
 COUNT = re.compile(r"#\s*count\s+(\d+)$")
-KERNELS = re.compile(r"#\s*kernels\s+(dense|separable)$")
+KERNELS = re.compile(r"#\s*kernels\s+(dense|separable|level)$")
+AS_LAYERS = re.compile(r"#\s*as layers$")
 
 
 class ProblemError(ValueError):
@@ -27,6 +28,17 @@ class Family(Enum):
     SIGNAL = "signal"
     #: Cross-correlation of an image of one or three interleaved channels with one kernel, of the same size out.
     FILTER = "filter"
+
+
+class Kernels(Enum):
+    """What the taps of a kernel are."""
+
+    #: Anything.
+    DENSE = "dense"
+    #: Products of a column and a row.
+    SEPARABLE = "separable"
+    #: All alike.
+    LEVEL = "level"
 
 
 class Border(Enum):
@@ -80,8 +92,7 @@ class Problem:
     axes: tuple[Axis, ...]
     border: Border = Border.ZERO
     count: int = 1
-    #: Whether the kernel is the product of a column and a row.
-    separable: bool = False
+    kernels: Kernels = Kernels.DENSE
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -108,17 +119,22 @@ class Problem:
 
 def read_list(path: Path) -> list[Problem]:
     """The problems of a list. `# count N` in front of a line says how often its network has that layer;
-    `# kernels separable` that the kernels of all lines from there on are products of a column and a row."""
-    problems, count, separable = [], 1, False
+    `# kernels separable` that the kernels of all lines from there on are products of a column and a row,
+    `# kernels level` that their taps are all alike; `# as layers` that planes are layers of one channel."""
+    problems, count, kernels, as_layers = [], 1, Kernels.DENSE, False
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         line = line.strip()
         if annotation := COUNT.match(line):
             count = int(annotation[1])
         elif annotation := KERNELS.match(line):
-            separable = annotation[1] == "separable"
+            kernels = Kernels(annotation[1])
+        elif AS_LAYERS.match(line):
+            as_layers = True
         elif line and not line.startswith("#"):
             try:
-                problems.append(replace(parse(line, count), separable=separable))
+                problem = replace(parse(line, count), kernels=kernels)
+                is_layer = as_layers and problem.border is Border.ZERO and problem.channels_in == 1
+                problems.append(replace(problem, family=Family.LAYER) if is_layer else problem)
             except ProblemError as error:
                 raise ProblemError(f"{path}:{number}: {error}") from None
             count = 1

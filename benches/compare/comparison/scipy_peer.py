@@ -10,7 +10,7 @@ from comparison import arrays
 from comparison.arrays import Floats
 from comparison.contestant import Contestant, Maker, Unavailable, require_few_products
 from comparison.numpy_peer import mode
-from comparison.problem import Border, Family, Problem
+from comparison.problem import Border, Family, Kernels, Problem
 
 try:
     import scipy
@@ -24,7 +24,8 @@ NDIMAGE_BORDERS = {Border.ZERO: "constant", Border.REFLECT101: "mirror"}
 
 
 class SciPy:
-    """Contestants `scipy`, `scipy-fft` and `scipy-oa`, and, for filters, `scipy-ndimage`, which sums in f64."""
+    """Contestants `scipy`, `scipy-fft` and `scipy-oa`, and, for filters, `scipy-ndimage` and `scipy-uniform`, which sum
+    in f64."""
 
     makers: Mapping[str, Maker]
 
@@ -36,6 +37,7 @@ class SciPy:
             "scipy-fft": partial(self._transform, scipy.signal.fftconvolve),
             "scipy-oa": partial(self._transform, scipy.signal.oaconvolve),
             "scipy-ndimage": _ndimage,
+            "scipy-uniform": _uniform,
         }
 
     def _automatic(self, problem: Problem, values: Floats, kernel: Floats) -> Contestant:
@@ -90,3 +92,14 @@ def _ndimage(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
         scipy.ndimage.correlate(x, h, y[0, 0], NDIMAGE_BORDERS[problem.border])
 
     return Contestant(run, lambda: y, prepares=False)
+
+
+def _uniform(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
+    if problem.kernels is not Kernels.LEVEL or problem.channels_in > 1:
+        raise Unavailable("planes under taps that are all alike only")
+    x, y = arrays.copied(values)[0, 0], arrays.empty(problem.output_shape)
+
+    def run() -> None:
+        scipy.ndimage.uniform_filter(x, kernel.shape[2:], y[0, 0], NDIMAGE_BORDERS[problem.border])
+
+    return Contestant(run, lambda: y)
