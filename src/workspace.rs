@@ -105,7 +105,11 @@ impl Booking {
 ///
 /// # Panics
 /// If the memory is shorter than what was booked, which `execute` rules out.
+#[inline]
 pub(crate) fn take<'a, U: AnyBits>(memory: &mut &'a mut [u8], count: usize) -> &'a mut [U] {
+    if count == 0 {
+        return &mut [];
+    }
     let bytes = (count * size_of::<U>()).next_multiple_of(ALIGNMENT);
     let (front, rest) = core::mem::take(memory).split_at_mut(bytes);
     *memory = rest;

@@ -41,11 +41,13 @@ pub(crate) struct Row<'a, T> {
 }
 
 impl<T: Element> Row<'_, T> {
-    /// A vector of inputs from `at` on.
+    /// A vector of inputs from `at` on, some of which may be outside: before those inside if `BEFORE`, behind them if
+    /// `BEHIND`.
     #[inline(always)]
-    fn load<I: Lanes<T>>(&self, isa: I, at: usize) -> I::Vector {
-        let Range { start, end } = self.inside;
-        let [first, last] = [start, end].map(|edge| edge.saturating_sub(at).min(I::LANES));
+    fn load<I: Lanes<T>, const BEFORE: bool, const BEHIND: bool>(&self, isa: I, at: usize) -> I::Vector {
+        let lane = |edge: usize| edge.saturating_sub(at).min(I::LANES);
+        let first = if BEFORE { lane(self.inside.start) } else { 0 };
+        let last = if BEHIND { lane(self.inside.end) } else { I::LANES };
         // SAFETY: these lanes are inside.
         unsafe { isa.load_between(self.input.wrapping_add(at), first, last, isa.splat(self.outside)) }
     }

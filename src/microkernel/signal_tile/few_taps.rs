@@ -20,7 +20,8 @@ impl<T: Element> Microkernel<T> for FewTaps<'_, T> {
         let end = (row.inside.end + 1).saturating_sub(row.taps.len());
         let start = row.inside.start.next_multiple_of(I::LANES);
         let (start, end) = if end >= start + I::LANES { (start, end) } else { (0, 0) };
-        row.at_ends(isa, 0, start);
+        // Windows before `start` end inside, those behind `end` begin inside.
+        row.at_ends::<I, true, false>(isa, 0, start);
         let mut column = start;
         while column < end {
             let (vectors, first) = block([start, end], column, I::LANES);
@@ -35,7 +36,11 @@ impl<T: Element> Microkernel<T> for FewTaps<'_, T> {
             }
             column = first + vectors * I::LANES;
         }
-        row.at_ends(isa, end, row.width);
+        if end > 0 {
+            row.at_ends::<I, false, true>(isa, end, row.width);
+        } else {
+            row.at_ends::<I, true, true>(isa, 0, row.width);
+        }
     }
 }
 
@@ -65,11 +70,17 @@ fn block([start, end]: [usize; 2], column: usize, lanes: usize) -> (usize, usize
 impl<T: Element> Row<'_, T> {
     /// The outputs from `column` to `end`, some of whose inputs may be outside.
     #[inline(always)]
-    fn at_ends<I: Lanes<T>>(&self, isa: I, mut column: usize, end: usize) {
+    fn at_ends<I: Lanes<T>, const BEFORE: bool, const BEHIND: bool>(
+        &self,
+        isa: I,
+        mut column: usize,
+        end: usize,
+    ) {
         while column < end {
             let mut sums = [[isa.splat(self.bias)]];
             for (t, &tap) in self.taps.iter().enumerate() {
-                sums[0][0] = isa.mul_add(isa.splat(tap), self.load(isa, column + t), sums[0][0]);
+                let input = self.load::<I, BEFORE, BEHIND>(isa, column + t);
+                sums[0][0] = isa.mul_add(isa.splat(tap), input, sums[0][0]);
             }
             self.finish.limit(isa, &mut sums);
             let count = (end - column).min(I::LANES);

@@ -93,7 +93,7 @@ impl<T: Element> Row<'_, T> {
                     let input = self.input.add(at);
                     [isa.load(input), isa.load(input.add(I::LANES))]
                 } else {
-                    [self.load(isa, at), self.load(isa, at + I::LANES)]
+                    [self.load::<I, true, true>(isa, at), self.load::<I, true, true>(isa, at + I::LANES)]
                 };
                 let [evens, odds] = isa.deinterleave(low, high);
                 isa.store(even.add(place / 2), evens);
