@@ -79,16 +79,16 @@ impl<T: Element> RowSums<T> {
     /// The first `width` sums, in place: what a vector of them reads lies at its own place or behind it.
     #[inline(always)]
     fn pass<I: Lanes<T>>(&self, isa: I, doubling: Doubling, width: usize) {
-        let mut x = 0;
-        // SAFETY: each block starts below `width`, and is no wider than what is left, rounded up to whole vectors; its
-        // sums reach as far as the values under all outputs, and a vector further.
+        let (block, end) = (VECTORS * I::LANES, width.next_multiple_of(I::LANES));
+        let wide = end / block * block;
+        // SAFETY: the last vector starts below `width`, and what lies under its sums reaches as far as the values under all
+        // outputs, and a vector further.
         unsafe {
-            while x < width {
-                x += if (width - x).div_ceil(I::LANES) >= VECTORS {
-                    self.pass_block::<I, VECTORS>(isa, doubling, x)
-                } else {
-                    self.pass_block::<I, 1>(isa, doubling, x)
-                };
+            for x in (0..wide).step_by(block) {
+                self.pass_block::<I, VECTORS>(isa, doubling, x);
+            }
+            for x in (wide..end).step_by(I::LANES) {
+                self.pass_block::<I, 1>(isa, doubling, x);
             }
         }
     }
@@ -96,7 +96,7 @@ impl<T: Element> RowSums<T> {
     /// # Safety
     /// `x` and what lies under the sums from there on are inside the row.
     #[inline(always)]
-    unsafe fn pass_block<I: Lanes<T>, const V: usize>(&self, isa: I, doubling: Doubling, x: usize) -> usize {
+    unsafe fn pass_block<I: Lanes<T>, const V: usize>(&self, isa: I, doubling: Doubling, x: usize) {
         let mut sums = [isa.splat(T::default()); V];
         // SAFETY: vouched for by the caller.
         unsafe {
@@ -105,42 +105,48 @@ impl<T: Element> RowSums<T> {
                 isa.store(self.work.add(x + v * I::LANES), sum);
             }
         }
-        V * I::LANES
     }
 
-    /// The outputs.
+    /// The outputs: several vectors at once where they can be written in place, one by one at the end, or where they have
+    /// no neighbours.
     #[inline(always)]
     fn last<I: Lanes<T>>(&self, isa: I, doubling: Doubling) {
-        let mut x = 0;
-        // SAFETY: each block starts below `width`, and is no wider than what is left, rounded up to whole vectors.
+        let block = VECTORS * I::LANES;
+        let wide = if self.to_step == 1 { self.width / block * block } else { 0 };
+        let mut staging = Staging::new();
+        // SAFETY: blocks of outputs, and vectors that start at one.
         unsafe {
-            while x < self.width {
-                x += if (self.width - x).div_ceil(I::LANES) >= VECTORS {
-                    self.last_block::<I, VECTORS>(isa, doubling, x)
-                } else {
-                    self.last_block::<I, 1>(isa, doubling, x)
+            for x in (0..wide).step_by(block) {
+                self.last_block::<I, VECTORS>(isa, doubling, x, self.to.add(x));
+            }
+            for x in (wide..self.width).step_by(I::LANES) {
+                let target = Target {
+                    first: self.to.offset(x as isize * self.to_step),
+                    row_step: 0,
+                    step: self.to_step,
+                    rows: 1,
+                    columns: I::LANES.min(self.width - x),
                 };
+                let (to, _) = staging.begin(&target, I::LANES, self.finish.accumulates());
+                self.last_block::<I, 1>(isa, doubling, x, to);
+                staging.end(&target, I::LANES);
             }
         }
     }
 
     /// # Safety
-    /// `x` is below `width`.
+    /// `x` is below `width`; `to` is readable and writable for `V` vectors.
     #[inline(always)]
-    unsafe fn last_block<I: Lanes<T>, const V: usize>(&self, isa: I, doubling: Doubling, x: usize) -> usize {
-        let width = V * I::LANES;
+    unsafe fn last_block<I: Lanes<T>, const V: usize>(
+        &self,
+        isa: I,
+        doubling: Doubling,
+        x: usize,
+        to: *mut T,
+    ) {
         let mut sums = [[isa.splat(T::default()); V]];
         // SAFETY: the columns are those of outputs, and up to a vector beyond; see `RowSums`.
         unsafe {
-            let target = Target {
-                first: self.to.offset(x as isize * self.to_step),
-                row_step: 0,
-                step: self.to_step,
-                rows: 1,
-                columns: width.min(self.width - x),
-            };
-            let mut staging = Staging::new();
-            let (to, row_step) = staging.begin(&target, width, self.finish.accumulates());
             self.sum(isa, &mut sums[0], doubling, x);
             for (v, sum) in sums[0].iter_mut().enumerate() {
                 let bias = match self.bias_row {
@@ -150,12 +156,10 @@ impl<T: Element> RowSums<T> {
                 *sum = isa.add(*sum, bias);
             }
             if self.finish.accumulates() {
-                self.finish.add_old(isa, &mut sums, to, row_step);
+                self.finish.add_old(isa, &mut sums, to, 0);
             }
-            self.finish.write(isa, &mut sums, to, row_step);
-            staging.end(&target, width);
+            self.finish.write(isa, &mut sums, to, 0);
         }
-        width
     }
 
     /// `V` vectors of sums from `x` on.
