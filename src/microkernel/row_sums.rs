@@ -17,7 +17,7 @@ use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 
 /// Vectors that a pass takes at once.
-const VECTORS: usize = 4;
+const VECTORS: usize = 6;
 
 /// Computes `width` outputs of one row.
 ///
@@ -49,13 +49,6 @@ pub(super) fn hot_loops() -> Vec<HotLoop> {
     [1, 2].map(|taps| HotLoop { microkernel: "RowSums", multiply_adds: taps * VECTORS }).to_vec()
 }
 
-/// Sums of `count` neighbours become sums of `2 * count`, and of one more if `is_odd`.
-#[derive(Clone, Copy)]
-struct Doubling {
-    count: usize,
-    is_odd: bool,
-}
-
 impl<T: Element> Microkernel<T> for RowSums<T> {
     type Output = ();
 
@@ -64,11 +57,11 @@ impl<T: Element> Microkernel<T> for RowSums<T> {
         let mut count = 1;
         for digit in (0..self.taps.ilog2()).rev() {
             let next = self.taps >> digit;
-            let doubling = Doubling { count, is_odd: next % 2 == 1 };
-            if digit == 0 {
-                self.last(isa, doubling);
-            } else {
-                self.pass(isa, doubling, self.width + (self.taps - next) * self.step);
+            match (count == 1, next % 2 == 1) {
+                (true, true) => self.double::<I, true, true>(isa, count, next),
+                (true, false) => self.double::<I, true, false>(isa, count, next),
+                (false, true) => self.double::<I, false, true>(isa, count, next),
+                (false, false) => self.double::<I, false, false>(isa, count, next),
             }
             count = next;
         }
@@ -76,19 +69,30 @@ impl<T: Element> Microkernel<T> for RowSums<T> {
 }
 
 impl<T: Element> RowSums<T> {
+    /// Sums of `count` neighbours, the inputs themselves if `FIRST`, become sums of `next`: twice as many, and one more if
+    /// `ODD`. Those of all taps are the outputs.
+    #[inline(always)]
+    fn double<I: Lanes<T>, const FIRST: bool, const ODD: bool>(&self, isa: I, count: usize, next: usize) {
+        if next == self.taps {
+            self.last::<I, FIRST, ODD>(isa, count);
+        } else {
+            self.pass::<I, FIRST, ODD>(isa, count, self.width + (self.taps - next) * self.step);
+        }
+    }
+
     /// The first `width` sums, in place: what a vector of them reads lies at its own place or behind it.
     #[inline(always)]
-    fn pass<I: Lanes<T>>(&self, isa: I, doubling: Doubling, width: usize) {
+    fn pass<I: Lanes<T>, const FIRST: bool, const ODD: bool>(&self, isa: I, count: usize, width: usize) {
         let (block, end) = (VECTORS * I::LANES, width.next_multiple_of(I::LANES));
         let wide = end / block * block;
         // SAFETY: the last vector starts below `width`, and what lies under its sums reaches as far as the values under all
         // outputs, and a vector further.
         unsafe {
             for x in (0..wide).step_by(block) {
-                self.pass_block::<I, VECTORS>(isa, doubling, x);
+                self.pass_block::<I, VECTORS, FIRST, ODD>(isa, count, x);
             }
             for x in (wide..end).step_by(I::LANES) {
-                self.pass_block::<I, 1>(isa, doubling, x);
+                self.pass_block::<I, 1, FIRST, ODD>(isa, count, x);
             }
         }
     }
@@ -96,11 +100,16 @@ impl<T: Element> RowSums<T> {
     /// # Safety
     /// `x` and what lies under the sums from there on are inside the row.
     #[inline(always)]
-    unsafe fn pass_block<I: Lanes<T>, const V: usize>(&self, isa: I, doubling: Doubling, x: usize) {
+    unsafe fn pass_block<I: Lanes<T>, const V: usize, const FIRST: bool, const ODD: bool>(
+        &self,
+        isa: I,
+        count: usize,
+        x: usize,
+    ) {
         let mut sums = [isa.splat(T::default()); V];
         // SAFETY: vouched for by the caller.
         unsafe {
-            self.sum(isa, &mut sums, doubling, x);
+            self.sum::<I, V, FIRST, ODD>(isa, &mut sums, count, x);
             for (v, &sum) in sums.iter().enumerate() {
                 isa.store(self.work.add(x + v * I::LANES), sum);
             }
@@ -110,14 +119,14 @@ impl<T: Element> RowSums<T> {
     /// The outputs: several vectors at once where they can be written in place, one by one at the end, or where they have
     /// no neighbours.
     #[inline(always)]
-    fn last<I: Lanes<T>>(&self, isa: I, doubling: Doubling) {
+    fn last<I: Lanes<T>, const FIRST: bool, const ODD: bool>(&self, isa: I, count: usize) {
         let block = VECTORS * I::LANES;
         let wide = if self.to_step == 1 { self.width / block * block } else { 0 };
         let mut staging = Staging::new();
         // SAFETY: blocks of outputs, and vectors that start at one.
         unsafe {
             for x in (0..wide).step_by(block) {
-                self.last_block::<I, VECTORS>(isa, doubling, x, self.to.add(x));
+                self.last_block::<I, VECTORS, FIRST, ODD>(isa, count, x, self.to.add(x));
             }
             for x in (wide..self.width).step_by(I::LANES) {
                 let target = Target {
@@ -128,7 +137,7 @@ impl<T: Element> RowSums<T> {
                     columns: I::LANES.min(self.width - x),
                 };
                 let (to, _) = staging.begin(&target, I::LANES, self.finish.accumulates());
-                self.last_block::<I, 1>(isa, doubling, x, to);
+                self.last_block::<I, 1, FIRST, ODD>(isa, count, x, to);
                 staging.end(&target, I::LANES);
             }
         }
@@ -137,17 +146,17 @@ impl<T: Element> RowSums<T> {
     /// # Safety
     /// `x` is below `width`; `to` is readable and writable for `V` vectors.
     #[inline(always)]
-    unsafe fn last_block<I: Lanes<T>, const V: usize>(
+    unsafe fn last_block<I: Lanes<T>, const V: usize, const FIRST: bool, const ODD: bool>(
         &self,
         isa: I,
-        doubling: Doubling,
+        count: usize,
         x: usize,
         to: *mut T,
     ) {
         let mut sums = [[isa.splat(T::default()); V]];
         // SAFETY: the columns are those of outputs, and up to a vector beyond; see `RowSums`.
         unsafe {
-            self.sum(isa, &mut sums[0], doubling, x);
+            self.sum::<I, V, FIRST, ODD>(isa, &mut sums[0], count, x);
             for (v, sum) in sums[0].iter_mut().enumerate() {
                 let bias = match self.bias_row {
                     Some(row) => isa.load(row.add(x + v * I::LANES)),
@@ -167,18 +176,18 @@ impl<T: Element> RowSums<T> {
     /// # Safety
     /// The sums that these are made of have been made.
     #[inline(always)]
-    unsafe fn sum<I: Lanes<T>, const V: usize>(
+    unsafe fn sum<I: Lanes<T>, const V: usize, const FIRST: bool, const ODD: bool>(
         &self,
         isa: I,
         sums: &mut [I::Vector; V],
-        Doubling { count, is_odd }: Doubling,
+        count: usize,
         x: usize,
     ) {
         let tap = isa.splat(self.tap);
         let half = count * self.step;
         // SAFETY: vouched for by the caller.
         unsafe {
-            if count == 1 {
+            if FIRST {
                 for (v, sum) in sums.iter_mut().enumerate() {
                     let from = self.from.add(x + v * I::LANES);
                     *sum = isa.mul_add(tap, isa.load(from.add(half)), isa.mul(tap, isa.load(from)));
@@ -189,7 +198,7 @@ impl<T: Element> RowSums<T> {
                     *sum = isa.add(isa.load(from), isa.load(from.add(half)));
                 }
             }
-            if is_odd {
+            if ODD {
                 for (v, sum) in sums.iter_mut().enumerate() {
                     let from = self.from.add(x + v * I::LANES + 2 * half);
                     *sum = isa.mul_add(tap, isa.load(from), *sum);
