@@ -24,8 +24,10 @@ impl Constants {
     const OWN_LINE: f64 = 4.5;
     /// Bytes in a cycle of spectra that are written and read again.
     const SPECTRUM_BYTES: f64 = 5.0;
-    /// How much of the time that memory takes still counts beside transforms.
+    /// How much of the time that memory takes still counts beside transforms, of planes and of lines, which wait for the
+    /// next block when they have done with one.
     const BESIDE: f64 = 0.3;
+    const BESIDE_LINES: f64 = 0.7;
     /// Share of the multiply-add limit that products reach.
     const PRODUCTS: f64 = 0.8;
 
@@ -80,7 +82,9 @@ impl Constants {
         let pairs = pairs.ceil();
         let compute = pairs * Self::fft_pair(problem, machine, tile) + Self::fft_copies(problem, tile, pairs);
         let memory = Self::memory(problem, machine);
-        (compute.max(memory) + Self::BESIDE * compute.min(memory) + Self::TASK) / Self::CLOCK
+        let is_plane = problem.rows.taps > 1 && problem.columns.taps > 1;
+        let beside = if is_plane { Self::BESIDE } else { Self::BESIDE_LINES };
+        (compute.max(memory) + beside * compute.min(memory) + Self::TASK) / Self::CLOCK
     }
 
     /// The same with sums over channels, by so many tasks.
