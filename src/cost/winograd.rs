@@ -40,6 +40,8 @@ const ADD: f64 = 2.0;
 /// Cycles to read a value of a plane by itself, and of channels that do not fill a vector.
 const GATHER: f64 = 5.0;
 const FEW: f64 = 2.0;
+/// Cycles to copy a pixel at the edges, where the channels of other groups lie between.
+const PIXEL: f64 = 8.0;
 /// Cycles of a call of a tile in a product, and of one in a transform.
 const TILE: f64 = 25.0;
 const TRANSFORM: f64 = 115.0;
@@ -63,9 +65,10 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
     let calls = blocks * (tasks * TILE + tiles / 6.0 * TILE);
     let size = problem.element.size() as f64;
     let kernel = points * problem.group_in as f64 * outputs * lanes * size;
-    // What stays in cache until the next call: all, if it fits beside the transformed values.
+    // What stays in cache until the next call: all, if the kernels of all groups fit beside the transformed values.
     let l2 = machine.l2 as f64;
-    let near = 1.0 - ((kernel + shape.task_bytes as f64 - l2 / 2.0) / l2).clamp(0.0, 1.0);
+    let kernels = kernel * problem.groups() as f64;
+    let near = 1.0 - ((kernels + shape.task_bytes as f64 - l2 / 2.0) / l2).clamp(0.0, 1.0);
     let streaming = tasks * Constants::kernel_cycles(machine, kernel, near);
     let spilled =
         if shape.task_bytes > machine.l2 { 2.0 * tasks * shape.task_bytes as f64 / SPILLED } else { 0.0 };
@@ -74,6 +77,15 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
     let transforms = tiles * (points * inputs * INPUT * parts + sums * outputs * OUTPUT + calls_of_tile);
     let total = products + calls + streaming + spilled + transforms + transposing(problem, machine, shape);
     (total + TASK * tasks * parts) / Constants::CLOCK
+}
+
+/// The part of the tiles that reach beyond the input, as if there were as many rows of them as columns.
+fn edges(problem: &Problem, shape: &WinogradShape) -> f64 {
+    if problem.rows.before + problem.rows.after + problem.columns.before + problem.columns.after == 0 {
+        return 0.0;
+    }
+    let side = (shape.tiles as f64).sqrt().max(1.0);
+    1.0 - ((side - 2.0).max(0.0) / side).powi(2)
 }
 
 /// Cycles to transpose inputs and outputs where channels are not innermost.
@@ -91,6 +103,7 @@ fn transposing(problem: &Problem, machine: &Machine, shape: &WinogradShape) -> f
         Layout::Nhwc if problem.group_in < problem.isa.lanes(problem.element) => {
             patches * problem.group_in as f64 * FEW
         }
+        Layout::Nhwc if problem.groups() > 1 => patches * edges(problem, shape) * PIXEL,
         Layout::Nhwc => 0.0,
     };
     let written = pixels * outputs;
