@@ -15,6 +15,9 @@ pub(crate) struct SeparableShape {
     pub(crate) is_paired: bool,
     /// Whether equal taps of columns, and of rows, are summed first.
     pub(crate) is_level: [bool; 2],
+    /// For such rows: outputs that are summed at once, and the values under them.
+    pub(crate) piece: usize,
+    pub(crate) work: usize,
     /// Output rows of a tile, and input rows from one to the next.
     pub(crate) tile: usize,
     pub(crate) step: usize,
@@ -41,6 +44,8 @@ const ADD: f64 = 2.0;
 const PASS: f64 = 2.2;
 const ODD: f64 = 1.0;
 const LAST: f64 = 4.0;
+/// Factor to passes that leave the first-level cache.
+const SLOWER: f64 = 1.8;
 /// Cycles to read a value of a row that cannot be read in place, and to write one that has no neighbours.
 const GATHER: f64 = 1.5;
 const SCATTER: f64 = 1.5;
@@ -69,7 +74,7 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
     let column = column_cycles(problem, shape);
     let dealt = if problem.columns.stride > 1 { lanes * DEAL } else { 0.0 };
     let sums = terms * shape.inputs / lanes * (column + dealt);
-    let results = terms * outputs / lanes * row_cycles(problem, shape, lanes);
+    let results = terms * outputs / lanes * row_cycles(problem, machine, shape, lanes);
     let tiles = (problem.rows.output as f64 / 8.0).ceil() * TILE;
     let compute = sums + results + tiles + edges(problem) + strided(problem, shape, [inputs, outputs]);
 
@@ -90,12 +95,16 @@ fn column_cycles(problem: &Problem, shape: &SeparableShape) -> f64 {
 }
 
 /// Cycles of the taps of a row for a vector of outputs.
-fn row_cycles(problem: &Problem, shape: &SeparableShape, lanes: f64) -> f64 {
+fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape, lanes: f64) -> f64 {
     let columns = &problem.columns;
     let taps = columns.taps as f64;
     if shape.is_level[1] {
         let (passes, digits) = (columns.taps.ilog2(), columns.taps.count_ones());
-        return LAST + PASS * f64::from(passes) + ODD * f64::from(digits - 1);
+        let halo = shape.work as f64 / shape.piece.max(1) as f64;
+        // Values and their sums.
+        let bytes = 2 * shape.work * problem.element.size();
+        let slower = if bytes > machine.l1 { SLOWER } else { 1.0 };
+        return LAST + (PASS * f64::from(passes) + ODD * f64::from(digits - 1)) * halo * slower;
     }
     if shape.is_paired {
         return taps * PAIRED + DEALT;

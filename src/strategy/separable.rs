@@ -116,6 +116,8 @@ impl<T: Element> Strategy<T> for Separable {
             is_interleaved: cut.bundle.count > 1,
             is_paired: cut.pairs > 0 && cut.bundle.count == 1,
             is_level: cut.is_level,
+            piece: cut.piece,
+            work: cut.work,
             tile: cut.tile,
             step: cut.step,
             inputs: cut.inputs(problem),

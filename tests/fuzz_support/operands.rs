@@ -28,7 +28,8 @@ impl Seed {
     }
 }
 
-/// The kernel of one execution: for a strategy that depends on its values, a column times a row for each plane.
+/// The kernel of one execution: for a strategy that depends on its values, a column times a row for each plane, or equal
+/// taps, which lines must have.
 pub fn kernel<T: Element>(seed: Seed, strategy: &str, dims: [usize; 4]) -> Vec<T> {
     let count = dims.iter().product();
     if strategy != "separable" {
@@ -36,6 +37,9 @@ pub fn kernel<T: Element>(seed: Seed, strategy: &str, dims: [usize; 4]) -> Vec<T
     }
     let [outputs, inputs, rows, columns] = dims;
     let (column, row) = (seed.integers::<T>(1, outputs * inputs * rows), seed.integers::<T>(4, columns));
+    if rows == 1 || columns == 1 || seed.0.is_multiple_of(4) {
+        return (0..count).map(|tap| column[tap / (rows * columns)]).collect();
+    }
     (0..count).map(|tap| column[tap / columns] * row[tap % columns]).collect()
 }
 

@@ -22,8 +22,10 @@ const SUMS_TILE: [usize; 2] = [16, 32];
 const LEAST_ALIKE: usize = 16;
 /// Bytes of the buffers of a single row, which stays in the first-level cache from pass to pass.
 const LINE_BYTES: usize = 40 << 10;
-/// Bytes of a row that are summed at once where its taps are all alike, if they are more than lie under an output: with
-/// their sums they stay in the first-level cache.
+/// The same in windows: strips are to be longer than what lies under one output, which is read for each of them.
+const LINE_WINDOWS: usize = 16;
+/// Bytes of a row that are summed at once where its taps are all alike, if they are more than twice what lies under an
+/// output: with their sums they stay in the first-level cache.
 const PIECE: usize = 16 << 10;
 /// Planes that are taken side by side.
 const MOST_PLANES: usize = 64;
@@ -104,6 +106,10 @@ fn is_level(problem: &Problem, found: &LowRank) -> [bool; 2] {
     ]
 }
 
+fn line_bytes(problem: &Problem) -> usize {
+    LINE_BYTES.max(problem.columns.extent.saturating_mul(LINE_WINDOWS * problem.element.size()))
+}
+
 fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
@@ -142,7 +148,7 @@ impl Cut {
             piece: 0,
             work: 0,
         };
-        let comfortable = if rows.taps == 1 { LINE_BYTES } else { machine.l2 / 2 };
+        let comfortable = if rows.taps == 1 { line_bytes(problem) } else { machine.l2 / 2 };
         loop {
             cut.fit(problem)?;
             let bytes = cut.bytes_of(problem.element.size());
@@ -170,7 +176,8 @@ impl Cut {
         if self.is_level[1] {
             let reach = (columns.extent - 1).checked_mul(self.bundle.count)?;
             let whole = self.strip.checked_mul(self.bundle.count)?.next_multiple_of(self.lanes);
-            self.piece = reach.max(PIECE / problem.element.size()).next_multiple_of(self.lanes).min(whole);
+            let piece = reach.checked_mul(2)?.max(PIECE / problem.element.size());
+            self.piece = piece.next_multiple_of(self.lanes).min(whole);
             self.work = pitch(self.piece.checked_add(reach)?)?;
         }
         Some(())
