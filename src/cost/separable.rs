@@ -1,5 +1,5 @@
 //! What the passes of `separable` cost. Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, AVX-512, by
-//! `cargo bench --bench cases -- --file benches/cases/separable.txt`.
+//! `cargo bench --bench cases -- --file benches/cases/separable.txt`, and `boxes.txt` for taps that are all alike.
 
 use super::{Constants, Machine};
 use crate::conv::{Border, Layout};

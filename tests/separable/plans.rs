@@ -320,6 +320,32 @@ fn moving_sums_do_not_drift() {
     check::<f64>(1e300);
 }
 
+/// Rows of more values than are summed at once, those of several planes side by side.
+#[test]
+fn long_rows_of_equal_taps_are_summed_piece_by_piece() {
+    fn check<T: Element>() {
+        let shape = [1, 3, 20, 2100];
+        let taps = vec![T::from_f64(2.0); 3 * 17 * 19];
+        let x = Random(86).integers::<T>(3 * 20 * 2100, 8);
+        let (taps, input) = (view(&taps, [3, 1, 17, 19], Layout::Nchw), view(&x, shape, Layout::Nhwc));
+        for &isa in InstructionSet::available().unwrap() {
+            let conv = Conv::d2([20, 2100], [17, 19]).channels(3, 3).groups(3).layout(Layout::Nhwc);
+            let conv = conv.padding(Padding::Same);
+            let run = |strategy: &'static str| {
+                let conv = conv.clone().strategy(strategy).instruction_set(isa.name());
+                let convolver = conv.with_kernel(taps, None).unwrap();
+                let mut y = vec![T::from_f64(f64::NAN); x.len()];
+                let output = view_mut(&mut y, shape, Layout::Nhwc);
+                convolver.execute(input, output, &mut convolver.workspace().unwrap()).unwrap();
+                y
+            };
+            assert!(run("separable") == run("direct"), "{isa}");
+        }
+    }
+    check::<f32>();
+    check::<f64>();
+}
+
 /// Planned for equal taps, other ones have no place; a plan for other ones takes them.
 #[test]
 fn equal_taps_are_planned_for() {

@@ -18,8 +18,8 @@ const TASK_ROWS: usize = 32;
 /// Output rows of a tile where taps of columns are all alike, half as many as taps within these limits: the more, the more
 /// often a sum of input rows serves.
 const SUMS_TILE: [usize; 2] = [16, 32];
-/// Least taps that are worth summing first where they are all alike.
-const LEAST_ALIKE: usize = 16;
+/// Least taps that are worth summing first where they are *level*: all alike.
+const LEAST_LEVEL: usize = 16;
 /// Bytes of the buffers of a single row, which stays in the first-level cache from pass to pass.
 const LINE_BYTES: usize = 40 << 10;
 /// The same in windows: strips are to be longer than what lies under one output, which is read for each of them.
@@ -101,8 +101,8 @@ fn is_paired(problem: &Problem, found: &LowRank) -> bool {
 fn is_level(problem: &Problem, found: &LowRank) -> [bool; 2] {
     let (rows, columns) = (&problem.rows, &problem.columns);
     [
-        found.is_level[0] && rows.taps >= LEAST_ALIKE,
-        found.is_level[1] && columns.taps >= LEAST_ALIKE && columns.stride == 1,
+        found.is_level[0] && rows.taps >= LEAST_LEVEL,
+        found.is_level[1] && columns.taps >= LEAST_LEVEL && columns.stride == 1,
     ]
 }
 
