@@ -3,7 +3,7 @@
 
 mod support;
 
-use convolve::{Border, Conv, Element, Layout, Padding, Plan};
+use convolve::{Border, Borders, Conv, Element, Layout, Padding, Plan};
 use support::random::Random;
 use support::run::{Operands, ROUND, combinations, forced};
 
@@ -199,6 +199,31 @@ fn kernels_in_several_passes() {
     {
         let conv = Conv::d2(input, kernel).channels(channels, 2).padding(Padding::Same);
         check::<f64>(&conv, Layout::Nchw, &mut random);
+    }
+}
+
+/// Windows that lie over zeros for the most part, at either end or at both, and some over nothing else.
+#[test]
+fn paddings_deeper_than_the_input() {
+    let mut random = Random(16);
+    for layout in [Layout::Nchw, Layout::Nhwc] {
+        for length in [1, 5, 23] {
+            for taps in [7, 40, 64] {
+                let channels = |conv: Conv| conv.channels(6, 34).groups(2).batch(2);
+                let line = channels(Conv::d1(length, taps));
+                let sides = |left, right| Padding::Explicit { top: 0, bottom: 0, left, right };
+                for [left, right] in [[taps, taps], [2 * taps, 0], [0, 2 * taps]] {
+                    let conv = line.clone().padding(sides(left, right));
+                    check::<f32>(&conv, layout, &mut random);
+                    let repeated = Borders { left: Border::Replicate, ..Borders::all(Border::Zero) };
+                    check::<f64>(&conv.clone().border(repeated).accumulate(2.0), layout, &mut random);
+                    check::<f32>(&conv.stride(3), layout, &mut random);
+                }
+                let plane = channels(Conv::d2([length, 9], [taps.min(9), 3])).padding(Padding::Full);
+                check::<f32>(&plane, layout, &mut random);
+                check::<f64>(&plane.dilation([7, 2]), layout, &mut random);
+            }
+        }
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) struct ChannelsShape {
     pub(crate) pixels: usize,
     /// Values copied for a rectangle because of padding.
     pub(crate) copied: usize,
+    /// Steps of the window that are computed, on average: the others lie over zeros.
+    pub(crate) depth: f64,
     /// Vectors of output channels.
     pub(crate) vectors: usize,
 }
@@ -42,7 +44,7 @@ const LATENCY: f64 = 4.0;
 pub(crate) fn channels_seconds(problem: &Problem, machine: &Machine, shape: &ChannelsShape) -> f64 {
     let groups = (problem.batch() * problem.groups()) as f64;
     let [rectangles, parts] = shape.tasks.map(|count| count as f64);
-    let (depth, vectors) = (problem.products() as f64, shape.vectors as f64);
+    let (depth, vectors) = (shape.depth, shape.vectors as f64);
     let pixels = problem.output_plane() as f64;
 
     // Few pixels in a tile wait for each other's sums, or for the weights.

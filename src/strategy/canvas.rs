@@ -2,10 +2,12 @@
 //! copy of everything.
 
 mod frame;
+mod reach;
 mod rectangles;
 
 use core::ops::Range;
 
+pub(super) use reach::{depth_inside, leaves_much_out, share_inside};
 pub(super) use rectangles::{Rectangle, Rectangles};
 
 use frame::{Frame, frame_values, may_be_framed};

@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::frame::may_be_framed;
+use super::reach::leaves_much_out;
 use super::{copied_values, is_unpadded};
 use crate::conv::Layout;
 use crate::cost::Machine;
@@ -64,7 +65,8 @@ impl Rectangles {
         let most_values = machine.l2 / 2 / problem.element.size();
         let (all_rows, all_columns) = (problem.rows.output.max(1), problem.columns.output.max(1));
         let evenly = |all: usize, most: usize| all.div_ceil(all.div_ceil(most.max(1)));
-        let whole_rows = may_be_framed(problem) && !is_unpadded(problem) && all_columns <= MOST_COLUMNS;
+        let is_framed = may_be_framed(problem) && !is_unpadded(problem) && !leaves_much_out(problem);
+        let whole_rows = is_framed && all_columns <= MOST_COLUMNS;
         let mut columns = if whole_rows { all_columns } else { evenly(all_columns, pixels) };
         let more = if problem.products() <= FEW_PRODUCTS { 4 } else { 1 };
         let pixels = if whole_rows { (more * IN_WHOLE_ROWS).max(2 * columns) } else { pixels };

@@ -16,7 +16,7 @@ use crate::microkernel::channel_tile::{ChannelTiles, Run};
 use crate::microkernel::transpose::Transpose;
 use crate::microkernel::{Finish, Vouched};
 use crate::problem::Problem;
-use crate::strategy::canvas::{Canvas, Rectangle, Source, most_runs};
+use crate::strategy::canvas::{Canvas, Rectangle, Source, depth_inside, most_runs, share_inside};
 use crate::strategy::{Estimate, Packing, Prepared};
 use crate::view::View;
 use crate::window::Extensions;
@@ -29,6 +29,7 @@ pub(super) fn estimate<T>(problem: &Problem, machine: &Machine) -> Option<Estima
         tasks: [cut.rectangles.counts(problem).iter().product(), cut.parts(problem)],
         pixels: cut.rectangles.pixels(),
         copied: cut.rectangles.copied(problem),
+        depth: problem.products() as f64 * share_inside(problem, &cut.rectangles),
         vectors: ChannelPanels::new(problem).width() / problem.isa.lanes(problem.element),
     };
     let seconds = channels_seconds(problem, machine, &shape);
@@ -163,9 +164,11 @@ impl<T: Element> ChannelsPlan<T> {
         } else {
             (outputs.results.as_mut_ptr(), Finish::plain())
         };
-        for start in (0..depth).step_by(self.cut.depth) {
-            let end = (start + self.cut.depth).min(depth);
-            let bias = call.bias.filter(|_| start == 0);
+        let all = depth_inside(problem, outputs.at);
+        // Also where no step is left: outputs are written nevertheless.
+        for start in (all.start..all.end.max(all.start + 1)).step_by(self.cut.depth) {
+            let end = (start + self.cut.depth).min(all.end);
+            let bias = call.bias.filter(|_| start == all.start);
             let tiles = ChannelTiles {
                 windows: outputs.windows,
                 runs: canvas.runs(problem, canvas.has_whole_rows(problem), start..end, runs),
@@ -175,7 +178,7 @@ impl<T: Element> ChannelsPlan<T> {
                 outputs: outputs.places,
                 channels: panel.channels,
                 bias: bias.map(|bias| bias[channel..][..panel.channels].as_ptr()),
-                finish: finish.of_pass(start == 0, end == depth),
+                finish: finish.of_pass(start == all.start, end == all.end),
                 // SAFETY: the canvas holds the windows of every pixel of the rectangle; the panel of the packed kernel
                 // holds whole vectors for every step; the places are outputs of the rectangle, or in the results,
                 // which have room for every pixel.

@@ -5,7 +5,7 @@ use crate::cost::Machine;
 use crate::gemm::ChannelPanels;
 use crate::microkernel::channel_tile::Run;
 use crate::problem::Problem;
-use crate::strategy::canvas::{Rectangles, buffer_values, is_unpadded, most_runs};
+use crate::strategy::canvas::{Rectangles, buffer_values, is_unpadded, leaves_much_out, most_runs};
 use crate::workspace::Booking;
 
 /// As many tasks are made where the channels can be dealt out.
@@ -13,6 +13,9 @@ const TASKS: usize = 8;
 
 /// Output channels for which transposing inputs takes a small part of the time.
 const TRANSPOSED_CHANNELS: usize = 256;
+
+/// Outputs of a task where much of its windows lies over zeros, which fewer leave out more of: a tile.
+const DEEP_PIXELS: usize = 10;
 
 /// Sizes of a task and of its parts.
 #[derive(Clone, Copy)]
@@ -49,6 +52,7 @@ impl Cut {
         let width = ChannelPanels::new(problem).width();
         let kernel = problem.products().saturating_mul(width).saturating_mul(problem.element.size());
         match () {
+            () if leaves_much_out(problem) => DEEP_PIXELS,
             () if kernel > machine.l2 / 2 => 256,
             () if !is_unpadded(problem) => 96,
             () => (machine.l2 / 32 / (width * problem.element.size())).clamp(64, 256),
