@@ -154,6 +154,11 @@ unsafe fn read_pixels<T: Element>(
             match channels {
                 3 => core::ptr::copy_nonoverlapping(from, to, 3),
                 4 => core::ptr::copy_nonoverlapping(from, to, 4),
+                8..=64 if channels.is_multiple_of(8) => {
+                    for first in (0..channels).step_by(8) {
+                        core::ptr::copy_nonoverlapping(from.add(first), to.add(first), 8);
+                    }
+                }
                 _ => core::ptr::copy_nonoverlapping(from, to, channels),
             }
         }
