@@ -20,8 +20,9 @@ pub(crate) struct DepthwiseShape {
 const SHARED: f64 = 0.65;
 const LONG: f64 = 0.8;
 const GENERAL: f64 = 1.1;
-/// The same besides, for dealing a vector of inputs out to its lanes.
+/// The same besides, for dealing a vector of inputs out to its lanes: those of narrow tiles serve fewer taps.
 const DEAL: f64 = 0.3;
+const DEAL_STRIDED: f64 = 0.8;
 /// Cycles of the rest of a vector of outputs, and more where it is not whole.
 const OUTPUT: f64 = 2.5;
 const PART: f64 = 3.0;
@@ -96,7 +97,12 @@ fn step(problem: &Problem) -> f64 {
         (2.., 1, 1) => LONG,
         _ => GENERAL,
     };
-    multiply_add * 2.0 / Constants::vector_rate(problem) + if is_dealt { DEAL } else { 0.0 }
+    let deal = match () {
+        () if !is_dealt => 0.0,
+        () if columns.stride == 1 => DEAL,
+        () => DEAL_STRIDED,
+    };
+    multiply_add * 2.0 / Constants::vector_rate(problem) + deal
 }
 
 /// Cycles to bring inputs into a band, and outputs out of it.

@@ -92,25 +92,27 @@ impl<T: Element> DepthwiseTile<'_, T> {
     #[inline(always)]
     unsafe fn dealt_row<I: Lanes<T>, const TAPS: usize, const STRIDE: usize>(&self, isa: I) {
         let [touched, _] = self.touched_and_inner(STRIDE);
-        let most = const { dealt_pixels(TAPS, I::REGISTERS) };
+        let most = const { dealt_pixels(TAPS, STRIDE, I::REGISTERS) };
         let mut x = touched.start;
         while x < touched.end {
             let pixels = match touched.end - x {
                 rest if rest >= most => most,
                 4.. => 4,
+                2.. if STRIDE > 1 => 2,
                 _ => 1,
             };
             for v in self.whole_vectors::<I>()..self.channels.div_ceil(I::LANES) {
                 // SAFETY: pixels of the row, and vectors of the channels.
                 unsafe {
                     match pixels {
-                        7 if const { dealt_pixels(TAPS, I::REGISTERS) == 7 } => {
+                        7 if const { dealt_pixels(TAPS, STRIDE, I::REGISTERS) == 7 } => {
                             self.shared::<I, TAPS, STRIDE, 7, true, true>(isa, x, v)
                         }
-                        6 if const { dealt_pixels(TAPS, I::REGISTERS) == 6 } => {
+                        6 if const { dealt_pixels(TAPS, STRIDE, I::REGISTERS) == 6 } => {
                             self.shared::<I, TAPS, STRIDE, 6, true, true>(isa, x, v)
                         }
                         4 => self.shared::<I, TAPS, STRIDE, 4, true, true>(isa, x, v),
+                        2 if STRIDE > 1 => self.shared::<I, TAPS, STRIDE, 2, true, true>(isa, x, v),
                         _ => self.shared::<I, TAPS, STRIDE, 1, true, true>(isa, x, v),
                     }
                 }
@@ -240,9 +242,11 @@ impl<T: Element> DepthwiseTile<'_, T> {
     }
 }
 
-/// Pixels in the widest tile whose inputs are dealt out.
-const fn dealt_pixels(taps: usize, registers: usize) -> usize {
+/// Pixels in the widest tile whose inputs are dealt out. With strides, wider ones lie over more inputs than there are
+/// registers for their addresses.
+const fn dealt_pixels(taps: usize, stride: usize, registers: usize) -> usize {
     match taps {
+        _ if stride > 1 => 4,
         _ if registers >= 32 => 7,
         7 => 4,
         _ => 6,
