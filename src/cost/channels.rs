@@ -2,7 +2,7 @@
 
 use super::{Constants, Machine};
 use crate::conv::Layout;
-use crate::problem::Problem;
+use crate::problem::{Axis, Problem};
 
 /// How the work is cut.
 pub(crate) struct ChannelsShape {
@@ -64,6 +64,16 @@ pub(crate) fn channels_seconds(problem: &Problem, machine: &Machine, shape: &Cha
     let moved = copied + transposing(problem, machine);
     let total = (compute + moved + TASK * rectangles * parts) * groups;
     Constants::beside_memory(problem, machine, total) / Constants::CLOCK
+}
+
+/// Seconds that they take at least: those of products, less what may lie over zeros along one axis.
+pub(crate) fn channels_least_seconds(problem: &Problem) -> f64 {
+    let inside = |axis: &Axis| {
+        let padded = (axis.before + axis.after).div_ceil(axis.stride);
+        axis.output.saturating_sub(padded) as f64 / axis.output.max(1) as f64
+    };
+    let share = inside(&problem.rows).min(inside(&problem.columns));
+    share * problem.multiply_adds() / Constants::channels_peak(problem) / Constants::CLOCK
 }
 
 /// Cycles to copy so many inputs, transposed where channels are not innermost.

@@ -49,8 +49,15 @@ impl Constants {
     }
 
     /// Multiply-adds in a cycle at best.
-    fn peak(problem: &Problem) -> f64 {
+    pub(super) fn peak(problem: &Problem) -> f64 {
         problem.isa.lanes(problem.element) as f64 * Self::vector_rate(problem)
+    }
+
+    /// The same with lanes along the output channels of a group, some of them idle.
+    pub(super) fn channels_peak(problem: &Problem) -> f64 {
+        let lanes = problem.isa.lanes(problem.element);
+        let busy = problem.group_out as f64 / problem.group_out.next_multiple_of(lanes) as f64;
+        Self::peak(problem) * busy
     }
 
     /// Cycles to read a packed kernel of so many bytes, of which a share stays in the second-level cache from one time to
@@ -98,11 +105,12 @@ impl Constants {
         if in_pieces && Self::is_far(problem, machine) { work + memory } else { work.max(memory) }
     }
 
-    /// Seconds that `gemm` takes at least: those of packing, of which each value serves one product if each output channel has
-    /// an input channel of its own.
+    /// Seconds that `gemm` takes at least: its products or, if each output channel has an input channel of its own, packing, of
+    /// which each value then serves one product.
     pub(crate) fn gemm_least_seconds(problem: &Problem) -> f64 {
         let is_single = problem.group_in == 1 && problem.group_out == 1 && problem.products() > 1;
-        if is_single { problem.multiply_adds() * Self::COPY / Self::CLOCK } else { 0.0 }
+        let product = if is_single { Self::COPY } else { 1.0 / Self::peak(problem) };
+        (problem.multiply_adds() * product + Self::CALL) / Self::CLOCK
     }
 
     /// Predicted seconds of `gemm`, with lanes along output channels or along pixels.

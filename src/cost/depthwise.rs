@@ -58,10 +58,12 @@ pub(crate) fn depthwise_seconds(problem: &Problem, machine: &Machine, shape: &De
     (problem.batch() as f64 * cycles + Constants::CALL) / Constants::CLOCK
 }
 
-/// Seconds that it takes at least: those that outputs take besides their products.
+/// Seconds that it takes at least: those of everything but products and copies.
 pub(crate) fn depthwise_least_seconds(problem: &Problem) -> f64 {
     let vectors = problem.conv.channels_out.div_ceil(problem.isa.lanes(problem.element)) as f64;
-    problem.batch() as f64 * vectors * problem.output_plane() as f64 * OUTPUT / Constants::CLOCK
+    let rows = problem.rows.output as f64 * (vectors / 4.0).ceil();
+    let outputs = vectors * problem.output_plane() as f64;
+    (problem.batch() as f64 * (rows * ROW + outputs * OUTPUT) + Constants::CALL) / Constants::CLOCK
 }
 
 /// The share of the products that do not lie over a border of zeros.

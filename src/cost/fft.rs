@@ -1,10 +1,38 @@
 //! What pairs of tiles of `fft` cost, by the loops of this crate.
 
 use super::{Constants, Machine};
-use crate::problem::Problem;
+use crate::problem::{Axis, Problem};
 
 /// Bytes of a cache line.
 const LINE: f64 = 64.0;
+
+/// Shortest transform along an axis that has others beside it.
+pub(crate) const SHORTEST_TRANSFORM: usize = 16;
+
+/// Shortest transform of samples that are neighbours in a vector.
+pub(crate) fn shortest_line_transform(lanes: usize) -> usize {
+    (lanes * lanes).max(64)
+}
+
+/// Values of an axis that overlapping tiles cover at least, and levels of the shortest transform.
+fn least_cover(axis: &Axis, shortest: usize) -> [f64; 2] {
+    let mut len = axis.extent.max(shortest).next_power_of_two();
+    let levels = f64::from(len.ilog2());
+    let mut least = f64::INFINITY;
+    loop {
+        let outputs = len - axis.extent + 1;
+        least = least.min(axis.output.div_ceil(outputs) as f64 * len as f64);
+        if outputs >= axis.output {
+            return [least, levels];
+        }
+        len *= 2;
+    }
+}
+
+/// Whether both axes are transformed.
+fn is_plane(problem: &Problem) -> bool {
+    problem.rows.taps > 1 && problem.columns.taps > 1
+}
 
 impl Constants {
     /// Cycles that a vector takes in one level of a transform, there and back, with 32 registers and with fewer.
@@ -31,34 +59,47 @@ impl Constants {
     /// Share of the multiply-add limit that products reach.
     const PRODUCTS: f64 = 0.8;
 
-    /// Seconds that transforms of signals take at least, of either kind: per output, there and back, as if no output were lost
-    /// to overlaps. (Those on rustfft take two thirds of a cycle for a value and a level, on any instruction set.)
-    pub(crate) fn fft_least_seconds(problem: &Problem) -> f64 {
-        let is_signal = problem.rows.taps == 1 && problem.group_in == 1 && problem.group_out == 1;
-        let outputs = problem.batch() * problem.groups() * problem.output_plane();
-        if !is_signal || outputs == 0 || problem.columns.extent < 2 {
-            return 0.0;
-        }
-        let levels = problem.columns.extent.ilog2() as f64;
-        let lanes = problem.isa.lanes(problem.element) as f64;
-        // Of powers of two, lengths are lanes x lanes at least.
-        let of_pairs = Self::LEVEL / 2.0 / lanes * levels.max(6.0).max(2.0 * lanes.log2());
-        let value = of_pairs.min(0.6 * levels);
-        outputs as f64 * value / Self::CLOCK
+    /// Seconds that pairs of tiles take at least: the start of one pair for each plane there and back, and transforms that
+    /// are no longer than the kernel asks for.
+    pub(crate) fn fft_pairs_least_seconds(problem: &Problem) -> f64 {
+        let (rows, columns) = (&problem.rows, &problem.columns);
+        let lanes = problem.isa.lanes(problem.element);
+        let untouched = |axis: &Axis| [axis.output as f64, 0.0];
+        let [high, wide] = match (rows.taps, columns.taps) {
+            (1, _) => [untouched(rows), least_cover(columns, shortest_line_transform(lanes))],
+            (_, 1) => [least_cover(rows, SHORTEST_TRANSFORM), untouched(columns)],
+            _ => [rows, columns].map(|axis| least_cover(axis, SHORTEST_TRANSFORM)),
+        };
+        let vectors = high[0] * wide[0] / 2.0 / lanes as f64;
+        let pair = Self::fft_start(problem) + vectors * (high[1] + wide[1]) * Self::fft_level(problem);
+        Self::planes_there_and_back(problem) * pair / Self::CLOCK
+    }
+
+    /// Transforms of a whole plane, there and back.
+    pub(super) fn planes_there_and_back(problem: &Problem) -> f64 {
+        problem.batch() as f64 * (problem.conv.channels_in + problem.conv.channels_out) as f64 / 2.0
+    }
+
+    /// Cycles to start a pair of tiles.
+    fn fft_start(problem: &Problem) -> f64 {
+        if is_plane(problem) { Self::PLANES } else { Self::LINES }
+    }
+
+    /// Cycles of a vector in a level.
+    fn fft_level(problem: &Problem) -> f64 {
+        if problem.isa.registers() >= 32 { Self::LEVEL_WIDE } else { Self::LEVEL }
     }
 
     /// Cycles of a pair of tiles, forward and back.
     fn fft_pair(problem: &Problem, machine: &Machine, [rows, columns]: [usize; 2]) -> f64 {
         let area = rows as f64 * columns as f64;
         let lanes = problem.isa.lanes(problem.element) as f64;
-        let level = if problem.isa.registers() >= 32 { Self::LEVEL_WIDE } else { Self::LEVEL };
-        let is_plane = problem.rows.taps > 1 && problem.columns.taps > 1;
-        let levels = if rows > 1 && !is_plane { (rows as f64).log2() } else { area.log2() };
+        let level = Self::fft_level(problem);
+        let levels = if rows > 1 && !is_plane(problem) { (rows as f64).log2() } else { area.log2() };
         // Of tables and kernels as many bytes pass as of the pair itself.
         let bytes = area * (4 * problem.element.size()) as f64;
         let beyond = if bytes > machine.l2 as f64 / 2.0 { Self::BEYOND } else { 1.0 };
-        let start = if is_plane { Self::PLANES } else { Self::LINES };
-        start + area / lanes * levels * level * beyond
+        Self::fft_start(problem) + area / lanes * levels * level * beyond
     }
 
     /// Cycles for copies of the tiles that lie at an edge, or of all where columns are not neighbours in memory.
@@ -82,8 +123,7 @@ impl Constants {
         let pairs = pairs.ceil();
         let compute = pairs * Self::fft_pair(problem, machine, tile) + Self::fft_copies(problem, tile, pairs);
         let memory = Self::memory(problem, machine);
-        let is_plane = problem.rows.taps > 1 && problem.columns.taps > 1;
-        let beside = if is_plane { Self::BESIDE } else { Self::BESIDE_LINES };
+        let beside = if is_plane(problem) { Self::BESIDE } else { Self::BESIDE_LINES };
         (compute.max(memory) + beside * compute.min(memory) + Self::TASK) / Self::CLOCK
     }
 

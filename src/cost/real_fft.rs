@@ -2,7 +2,7 @@
 
 use super::Constants;
 use crate::element_type::ElementType;
-use crate::problem::Problem;
+use crate::problem::{Axis, Problem};
 
 /// Seconds of the parts of one tile of the FFT strategy.
 pub(crate) struct FftSeconds {
@@ -31,6 +31,17 @@ impl Constants {
     const STREAM: f64 = 0.8;
     /// Cycles of a complex product with its sum.
     const PRODUCT: f64 = 1.0;
+
+    /// Seconds that it takes at least: as if no output were lost to overlaps, in transforms as long as the kernel.
+    pub(crate) fn fft_real_least_seconds(problem: &Problem) -> f64 {
+        let levels = |axis: &Axis| f64::from(axis.extent.ilog2());
+        let (rows, columns) = (problem.rows.output as f64, problem.columns.output as f64);
+        // Of columns, there are half as many, of complex values.
+        let level =
+            Self::REAL_FFT * levels(&problem.columns) + Self::COMPLEX_FFT / 2.0 * levels(&problem.rows);
+        let row = Self::FFT_CALL + columns * (level + Self::COPY);
+        Self::planes_there_and_back(problem) * 2.0 * rows * row / Self::CLOCK
+    }
 
     /// The parts of a tile of `[rows, columns]`.
     pub(crate) fn fft(problem: &Problem, [rows, columns]: [usize; 2]) -> FftSeconds {

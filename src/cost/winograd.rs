@@ -79,6 +79,18 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
     (total + TASK * tasks * parts) / Constants::CLOCK
 }
 
+/// Outputs of the largest tile, and the least share of the multiply-adds that is left: F(4x4, 3x3).
+const MOST_OUTPUTS: usize = 16;
+const LEAST_LEFT: f64 = 0.25;
+
+/// Seconds that it takes at least: those of products, and of calls for each tile.
+pub(crate) fn winograd_least_seconds(problem: &Problem) -> f64 {
+    let products = LEAST_LEFT * problem.multiply_adds() / Constants::channels_peak(problem);
+    let items = (problem.batch() * problem.groups()) as f64;
+    let tiles = items * problem.output_plane().div_ceil(MOST_OUTPUTS) as f64;
+    (products + tiles * 2.0 * TRANSFORM) / Constants::CLOCK
+}
+
 /// The part of the tiles that reach beyond the input, as if there were as many rows of them as columns.
 fn edges(problem: &Problem, shape: &WinogradShape) -> f64 {
     if problem.rows.before + problem.rows.after + problem.columns.before + problem.columns.after == 0 {

@@ -19,7 +19,7 @@ use channels::ChannelsPlan;
 use planes::PlanesPlan;
 
 use super::{Estimate, Prepared, Strategy};
-use crate::cost::Machine;
+use crate::cost::{Machine, channels_least_seconds};
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::problem::Problem;
@@ -33,26 +33,27 @@ impl<T: Element> Strategy<T> for Direct {
 
     fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined> {
         let planes = planes::estimate::<T>(problem, machine);
-        if signal::is_signal(problem) {
-            return Ok(planes); // one channel fills no lanes
-        }
         Ok(cheaper_channels::<T>(problem, machine, &planes).unwrap_or(planes))
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
-        if signal::is_signal(problem) {
-            return Ok(Box::new(PlanesPlan::<T>::new(problem)));
-        }
-        let planes = planes::estimate::<T>(problem, machine);
-        Ok(match cheaper_channels::<T>(problem, machine, &planes) {
-            Some(_) => Box::new(ChannelsPlan::<T>::new(problem, machine)?),
-            None => Box::new(PlanesPlan::<T>::new(problem)),
+        let planes = || planes::estimate::<T>(problem, machine);
+        let is_channels =
+            !signal::is_signal(problem) && cheaper_channels::<T>(problem, machine, &planes()).is_some();
+        Ok(if is_channels {
+            Box::new(ChannelsPlan::<T>::new(problem, machine)?)
+        } else {
+            Box::new(PlanesPlan::<T>::new(problem))
         })
     }
 }
 
 /// The estimate with lanes along output channels, where it is the cheaper one and the workspace suffices.
 fn cheaper_channels<T: Element>(problem: &Problem, machine: &Machine, planes: &Estimate) -> Option<Estimate> {
+    // The one channel of a signal fills no lanes.
+    if signal::is_signal(problem) || channels_least_seconds(problem) >= planes.seconds {
+        return None;
+    }
     channels::estimate::<T>(problem, machine).filter(|channels| {
         channels.seconds < planes.seconds && channels.workspace <= problem.conv.workspace_limit
     })

@@ -54,7 +54,10 @@ impl<T: Element + Transformed> Strategy<T> for Fft {
     }
 
     fn least_seconds(&self, problem: &Problem) -> f64 {
-        Constants::fft_least_seconds(problem)
+        let least = Constants::fft_pairs_least_seconds(problem);
+        #[cfg(feature = "fft")]
+        let least = least.min(Constants::fft_real_least_seconds(problem));
+        least
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
@@ -74,7 +77,9 @@ fn cheapest(problem: &Problem, machine: &Machine) -> Result<(Kind, Estimate), De
     }
     let pairs = Cut::cheapest(problem, machine).map(|(cut, estimate)| (Kind::Pairs(cut), estimate));
     #[cfg(feature = "fft")]
-    let pairs = cheaper(pairs, real::estimate(problem).map(|estimate| (Kind::Real, estimate)));
+    if !pairs.as_ref().is_ok_and(|(_, pairs)| pairs.seconds <= Constants::fft_real_least_seconds(problem)) {
+        return cheaper(pairs, real::estimate(problem).map(|estimate| (Kind::Real, estimate)));
+    }
     pairs
 }
 

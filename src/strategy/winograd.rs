@@ -23,7 +23,7 @@ use grid::Span;
 use super::{Estimate, Packing, Prepared, Strategy};
 use crate::call::Call;
 use crate::conv::{Accuracy, Operation};
-use crate::cost::Machine;
+use crate::cost::{Machine, winograd_least_seconds};
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::gemm::ChannelPanels;
@@ -52,6 +52,10 @@ impl<T: Element> Strategy<T> for Winograd {
             return Err(Declined::Workspace { needed: workspace, limit });
         }
         Ok(Estimate { seconds: cut.seconds, workspace })
+    }
+
+    fn least_seconds(&self, problem: &Problem) -> f64 {
+        winograd_least_seconds(problem)
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {

@@ -1,7 +1,7 @@
 //! How the output is cut into pairs of tiles whose transforms are powers of two, and what that costs.
 
 use super::super::Estimate;
-use crate::cost::{Constants, Machine};
+use crate::cost::{Constants, Machine, SHORTEST_TRANSFORM, shortest_line_transform};
 use crate::error::Declined;
 use crate::microkernel::fft::spectrum_tile;
 use crate::problem::{Axis, Problem};
@@ -80,9 +80,6 @@ pub(super) struct Cut {
     pub(super) pairs: usize,
 }
 
-/// Shortest transform along an axis that has others beside it.
-const SHORTEST: usize = 16;
-
 impl Cut {
     /// The cheapest that the workspace limit allows, with its price.
     pub(super) fn cheapest(problem: &Problem, machine: &Machine) -> Result<(Self, Estimate), Declined> {
@@ -115,14 +112,14 @@ impl Cut {
             }
         };
         match kind {
-            Lanes::Samples => lengths(columns, (lanes * lanes).max(64))
+            Lanes::Samples => lengths(columns, shortest_line_transform(lanes))
                 .for_each(|len| look(Some(one_row), AxisCut::new(columns, len, lanes))),
-            Lanes::Columns => lengths(rows, SHORTEST).for_each(|len| {
+            Lanes::Columns => lengths(rows, SHORTEST_TRANSFORM).for_each(|len| {
                 look(AxisCut::new(rows, len, 1), AxisCut::new(columns, lanes, 1));
             }),
             Lanes::Both => {
-                for height in lengths(rows, SHORTEST) {
-                    for width in lengths(columns, SHORTEST) {
+                for height in lengths(rows, SHORTEST_TRANSFORM) {
+                    for width in lengths(columns, SHORTEST_TRANSFORM) {
                         look(AxisCut::new(rows, height, 1), AxisCut::new(columns, width, 1));
                     }
                 }
