@@ -142,6 +142,22 @@ fn every_stride_and_dilation_of_columns() {
     }
 }
 
+/// Strides that leave rows or columns out, along an axis of a single tap beside one of several.
+#[test]
+fn strides_beyond_one_tap() {
+    let mut random = Random(17);
+    for stride in [2, 3, 4, 7] {
+        for (kernel, stride) in [([3, 1], [1, stride]), ([1, 3], [stride, 1]), ([2, 1], [1, stride])] {
+            for layout in [Layout::Nchw, Layout::Nhwc] {
+                let conv = Conv::d2([13, 11], kernel).stride(stride).channels(12, 6).groups(3);
+                let sides = Padding::Explicit { top: 1, bottom: 2, left: 3, right: 1 };
+                check::<f32>(&conv, layout, &mut random);
+                check::<f64>(&conv.padding(sides).border(Border::Replicate), layout, &mut random);
+            }
+        }
+    }
+}
+
 /// Panels of up to 14 rows and 32 columns, in both roles.
 #[test]
 fn every_channel_count_around_panels() {

@@ -35,6 +35,13 @@ fn candidates(axis: &Axis) -> [Option<Pieces>; 2] {
     if four.is_none() { [pieces(1), None] } else { [two, four] }
 }
 
+/// Whether tasks may copy everything under them: it pays where neighbouring tiles share inputs, and most of what lies under
+/// a task is read.
+pub(super) fn is_dense(problem: &Problem) -> bool {
+    let is_dense = |axis: &Axis| axis.dilation == 1 && axis.stride <= axis.extent.saturating_mul(2);
+    is_dense(&problem.rows) && is_dense(&problem.columns)
+}
+
 /// Sums over the families of a kernel.
 struct Totals {
     /// Points of all pieces, and of all families.
@@ -103,7 +110,7 @@ impl Cut {
             tiles: rows.all().saturating_mul(columns.all()),
             tasks: groups,
             parts: panels.count().div_ceil(panels_of_task),
-            is_dense: rows.dilation == 1 && columns.dilation == 1,
+            is_dense: is_dense(problem),
             task_bytes: rows.tiles.saturating_mul(columns.tiles).saturating_mul(each),
         };
         Cut {
@@ -152,11 +159,6 @@ impl Cut {
         })
     }
 
-    /// Whether tasks may copy everything under them: it pays where neighbouring tiles share inputs.
-    pub(super) fn is_dense(&self) -> bool {
-        self.grids.iter().all(|grid| grid.dilation == 1)
-    }
-
     /// Outputs of a task: rows and columns.
     pub(super) fn outputs(&self) -> [usize; 2] {
         [0, 1].map(|axis| self.grids[axis].tiles * self.pieces[axis].outputs)
@@ -193,7 +195,7 @@ impl Cut {
         });
         Buffers {
             // Which of the two is needed depends on the views.
-            inputs: if problem.conv.input_layout == Layout::Nchw && self.is_dense() {
+            inputs: if problem.conv.input_layout == Layout::Nchw && is_dense(problem) {
                 band.max(patch)
             } else {
                 patch

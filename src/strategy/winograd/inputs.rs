@@ -1,5 +1,6 @@
 //! The way in: inputs of a task transformed for the products.
 
+use super::cut::is_dense;
 use super::{Task, WinogradPlan};
 use crate::call::Call;
 use crate::conv::Layout;
@@ -31,7 +32,7 @@ impl<T: Element> WinogradPlan<T> {
         let problem = &self.problem;
         let channels = problem.group_in;
         let is_planar = problem.conv.input_layout == Layout::Nchw && channels > 1;
-        if !is_planar || call.input_strides[1] == 1 || !self.cut.is_dense() {
+        if !is_planar || call.input_strides[1] == 1 || !is_dense(problem) {
             return None;
         }
         let [y, x] = self.corner(task.spans.map(|span| span.first));
