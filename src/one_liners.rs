@@ -1,6 +1,6 @@
 //! Allocate, plan, run, return: the whole flow in one call, for one signal or image at a time.
 
-use crate::conv::{Border, Conv, Padding};
+use crate::conv::{Border, Conv, Layout, Padding};
 use crate::element::Element;
 use crate::error::Error;
 use crate::kernels::Kernel;
@@ -118,21 +118,21 @@ pub fn filter2d<T: Element>(
     if expected == 0 && tap_rows * tap_columns > 0 {
         return Ok(Vec::new());
     }
-    // The channels are the items of a batch: one kernel serves all.
-    let dims = [channels, 1, rows, columns];
-    let strides = [1, 0, columns * channels, channels].map(|stride| stride as isize);
     let padding = Padding::Explicit {
         top: tap_rows / 2,
         bottom: tap_rows.saturating_sub(1) / 2,
         left: tap_columns / 2,
         right: tap_columns.saturating_sub(1) / 2,
     };
-    let conv =
-        Conv::d2([rows, columns], [tap_rows, tap_columns]).batch(channels).padding(padding).border(border);
-    let conv = if channels > 1 { conv.layout(crate::conv::Layout::Nhwc) } else { conv };
+    let layout = if channels > 1 { Layout::Nhwc } else { Layout::Nchw };
+    let conv = Conv::d2([rows, columns], [tap_rows, tap_columns]).padding(padding).border(border);
+    let conv = conv.channels(channels, channels).groups(channels).layout(layout);
+    // The same taps for each channel.
+    let strides = [0, 0, tap_columns as isize, 1];
+    let kernel = View::strided(kernel.taps(), 0, [channels, 1, tap_rows, tap_columns], strides)?;
     let mut output = zeros(expected)?;
-    let input = View::strided(image, 0, dims, strides)?;
-    run(&conv, input, kernel.view(), ViewMut::strided(&mut output, 0, dims, strides)?)?;
+    let dims = [1, rows, columns, channels];
+    run(&conv, View::nhwc(image, dims)?, kernel, ViewMut::nhwc(&mut output, dims)?)?;
     Ok(output)
 }
 

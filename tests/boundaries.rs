@@ -15,6 +15,10 @@ fn check<T: Element>(conv: &Conv, layout: Layout, random: &mut Random) {
 /// The same with `fft` narrowed: a limit on its workspace makes its tiles small, others could not serve at all.
 fn check_with<T: Element>(conv: &Conv, layout: Layout, random: &mut Random, narrow: impl Fn(Conv) -> Conv) {
     let operands = Operands::<T>::new(conv, layout, random, |random, count| random.integers(count, 4));
+    check_operands(conv, &operands, narrow);
+}
+
+fn check_operands<T: Element>(conv: &Conv, operands: &Operands<T>, narrow: impl Fn(Conv) -> Conv) {
     let exact = operands.reference(conv);
     for (strategy, isa) in combinations() {
         let conv = forced(conv, strategy, isa);
@@ -109,6 +113,35 @@ fn interleaved_channels() {
                 }
             }
         }
+    }
+}
+
+/// Colours that have one kernel, with one bias, a bias each, and none.
+#[test]
+fn interleaved_channels_with_one_kernel() {
+    let mut random = Random(18);
+    for channels in [2, 3, 4, 6] {
+        for (width, kernel) in
+            [(5, [3, 3]), (40, [3, 3]), (70, [5, 5]), (70, [7, 7]), (37, [2, 6]), (40, [1, 9])]
+        {
+            for border in [Border::Zero, Border::Reflect101] {
+                let conv = Conv::d2([19, width], kernel).channels(channels, channels).groups(channels);
+                let conv = conv.layout(Layout::Nhwc).padding(Padding::Same).border(border);
+                check_one_kernel::<f32>(&conv, channels, &mut random);
+                check_one_kernel::<f64>(&conv.clone().dilation(2).accumulate(1.0), channels, &mut random);
+                check_one_kernel::<f32>(&conv.stride([2, 1]), channels, &mut random);
+            }
+        }
+    }
+}
+
+fn check_one_kernel<T: Element>(conv: &Conv, channels: usize, random: &mut Random) {
+    let fill = |random: &mut Random, count: usize| random.integers(count, 4);
+    let mut operands = Operands::<T>::new(conv, Layout::Nhwc, random, fill);
+    operands.kernel = operands.kernel[..operands.kernel.len() / channels].repeat(channels);
+    for bias in [None, Some(vec![T::from_f64(3.0); channels]), Some(fill(random, channels))] {
+        operands.bias = bias;
+        check_operands(conv, &operands, |conv| conv);
     }
 }
 

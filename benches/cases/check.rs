@@ -31,9 +31,9 @@ impl Expected {
         operands: &Operands<T>,
         multiply_adds: f64,
     ) -> Result<Self, Error> {
-        let input = request.input.view(&operands.input, shapes.input)?;
+        let input = request.input(&operands.input, shapes.input)?;
         let kernel = View::nchw(&operands.kernel, shapes.kernel)?;
-        let old = request.output.view(&operands.old, shapes.output)?;
+        let old = request.output(&operands.old, shapes.output)?;
         let outputs = operands.old.len();
         if multiply_adds <= MOST_MULTIPLY_ADDS && outputs <= MOST_OUTPUTS {
             let exact = reference::convolve(&request.conv, input, kernel, None, Some(old))?;

@@ -26,6 +26,10 @@ impl<T: Element> Operands<T> {
         let input = random.uniforms(shapes.input)?;
         let kernel = match request.taps {
             Taps::Dense => random.uniforms(shapes.kernel)?,
+            Taps::Shared => {
+                let [outputs, inputs, rows, columns] = shapes.kernel;
+                random.uniforms([1, 1, rows, columns])?.repeat(outputs * inputs)
+            }
             Taps::Separable => separable_kernel(&mut random, shapes.kernel)?,
             Taps::Level => collect((0..count(shapes.kernel)).map(|_| T::from_f64(0.1)))?,
         };

@@ -78,7 +78,7 @@ impl<'a, T: Element> Prepared<'a, T> {
             output.copy_from_slice(&operands.old);
             self.call(plan, &packed, pool, &mut output, &mut workspace)?;
         }
-        let view = request.output.view(&output, shapes.output)?;
+        let view = request.output(&output, shapes.output)?;
         let max_relative_error =
             self.expected.as_ref().map(|expected| expected.max_relative_error(&output, view));
         let products = shapes.kernel[1..].iter().product();
@@ -95,8 +95,8 @@ impl<'a, T: Element> Prepared<'a, T> {
         output: &mut [T],
         workspace: &mut Workspace,
     ) -> Result<(), Error> {
-        let input = self.request.input.view(&self.operands.input, self.shapes.input)?;
-        let output = self.request.output.view_mut(output, self.shapes.output)?;
+        let input = self.request.input(&self.operands.input, self.shapes.input)?;
+        let output = self.request.output_mut(output, self.shapes.output)?;
         match pool {
             None => plan.execute(packed, input, output, workspace),
             Some(pool) => plan.execute_with(pool, packed, input, output, workspace),

@@ -12,7 +12,7 @@
 use convolve::{Border, Conv, ElementType, Layout, Padding};
 use serde_json::Value;
 
-use crate::request::{Memory, Request, Taps};
+use crate::request::{Request, Taps};
 
 /// Why a row is not a request.
 pub(crate) enum RowError {
@@ -80,17 +80,16 @@ fn filter2d(row: &Value, element: ElementType) -> Result<Request, RowError> {
     let kernel = [number(row, "kh")?, number(row, "kw")?];
     let [top, left] = kernel.map(|taps| taps / 2);
     let [bottom, right] = kernel.map(|taps| taps.div_ceil(2).saturating_sub(1));
+    let layout = if channels > 1 { Layout::Nhwc } else { Layout::Nchw };
     let conv = Conv::d2([number(row, "h")?, number(row, "w")?], kernel)
-        .batch(channels)
+        .channels(channels, channels)
+        .groups(channels)
+        .layout(layout)
         .padding(Padding::Explicit { top, bottom, left, right })
         .border(border)
         .element_type(element);
-    let taps = taps_of(row);
-    if channels == 1 {
-        return Ok(Request { taps, ..Request::new(conv) });
-    }
-    let (input, output) = (Memory::InterleavedItems, Memory::InterleavedItems);
-    Ok(Request { taps, input, output, ..Request::new(conv.layout(Layout::Nhwc)) })
+    let taps = if taps_of(row) == Taps::Dense { Taps::Shared } else { taps_of(row) };
+    Ok(Request { taps, ..Request::new(conv) })
 }
 
 fn taps_of(row: &Value) -> Taps {

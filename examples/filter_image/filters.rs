@@ -28,11 +28,6 @@ impl Filter {
         self.kernels[0].dims()
     }
 
-    /// The taps of all kernels, one kernel after the other.
-    pub(crate) fn taps(&self) -> Vec<f32> {
-        self.kernels.iter().flat_map(Kernel::taps).copied().collect()
-    }
-
     /// Makes a picture of the result: that of a single kernel as it is, that of two as the length of the gradient.
     /// Saving rounds, and clamps what is below 0 or above 255.
     pub(crate) fn shown(&self, values: &[f32]) -> Vec<f32> {

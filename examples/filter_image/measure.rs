@@ -1,8 +1,8 @@
-//! One filter on one picture: ask the dispatcher, then run every strategy, time it and compare the results.
+//! One filter on one picture, kernel by kernel: ask the dispatcher, then run every strategy, time it and compare the results.
 
 use std::time::{Duration, Instant};
 
-use convolve::{Border, Candidate, Conv, Convolver, Error, Layout, Padding, View, ViewMut};
+use convolve::{Border, Candidate, Conv, Convolver, Error, Kernel, Layout, Padding, View, ViewMut};
 
 use crate::filters::Filter;
 use crate::picture::Picture;
@@ -32,10 +32,34 @@ pub(crate) struct Row {
 }
 
 pub(crate) fn measure(picture: &Picture, filter: &Filter) -> Result<Measured, Error> {
-    let conv = request(picture, filter);
-    let taps = filter.taps();
-    let [tap_rows, tap_columns] = filter.dims();
-    let kernel = View::nchw(&taps, [filter.kernels.len(), 1, tap_rows, tap_columns])?;
+    let [first, others @ ..] = &filter.kernels[..] else { unreachable!("every filter has a kernel") };
+    let mut measured = measure_kernel(picture, first)?;
+    for kernel in others {
+        measured.add(measure_kernel(picture, kernel)?);
+    }
+    Ok(measured)
+}
+
+impl Measured {
+    /// Takes the results and times of another kernel in.
+    fn add(&mut self, other: Measured) {
+        for (row, other) in self.rows.iter_mut().zip(other.rows) {
+            if let (Ok(prediction), Ok(other)) = (&mut row.candidate.answer, other.candidate.answer) {
+                prediction.seconds += other.seconds;
+            }
+            row.seconds = row.seconds.zip(other.seconds).map(|(seconds, other)| seconds + other);
+        }
+        self.largest_difference = self.largest_difference.max(other.largest_difference);
+        self.values.extend(other.values);
+    }
+}
+
+fn measure_kernel(picture: &Picture, kernel: &Kernel<f32>) -> Result<Measured, Error> {
+    let conv = request(picture, kernel);
+    // The same taps for each colour.
+    let [rows, columns] = kernel.dims();
+    let strides = [0, 0, columns as isize, 1];
+    let kernel = View::strided(kernel.taps(), 0, [picture.channels, 1, rows, columns], strides)?;
 
     let convolver = conv.with_kernel(kernel, None)?;
     let (values, _) = execute(&convolver, picture)?;
@@ -57,33 +81,29 @@ pub(crate) fn measure(picture: &Picture, filter: &Filter) -> Result<Measured, Er
     Ok(Measured { chosen: explanation.strategy, rows, largest_difference, values })
 }
 
-/// The colour channels are the items of a batch, since the same kernels serve each of them; several kernels are
-/// several output channels, which read the picture together.
-fn request(picture: &Picture, filter: &Filter) -> Conv {
-    // Interleaved colours are a matter of strides; naming the layout lets the choice count on them.
-    let layout = if picture.channels == 1 { Layout::Nchw } else { Layout::Nhwc };
-    Conv::d2([picture.rows, picture.columns], filter.dims())
-        .batch(picture.channels)
-        .channels(1, filter.kernels.len())
+/// Each colour is a group of its own, filtered by itself.
+fn request(picture: &Picture, kernel: &Kernel<f32>) -> Conv {
+    let Picture { rows, columns, channels, .. } = *picture;
+    Conv::d2([rows, columns], kernel.dims())
+        .channels(channels, channels)
+        .groups(channels)
+        .layout(Layout::Nhwc)
         .padding(Padding::Same)
         .border(Border::Reflect101)
-        .layout(layout)
 }
 
 /// The result, and the time of the fastest run.
 fn execute(convolver: &Convolver<f32>, picture: &Picture) -> Result<(Vec<f32>, Duration), Error> {
-    let [items, kernels, rows, columns] = convolver.output_shape();
-    let len = picture.values.len();
-    let strides = [1, len, columns * items, items].map(|stride| stride as isize);
-    let input = View::strided(&picture.values, 0, [items, 1, rows, columns], strides)?;
+    let dims = [1, picture.rows, picture.columns, picture.channels];
+    let input = View::nhwc(&picture.values, dims)?;
     // Not zeros, whose pages the system would provide only during the first run.
-    let mut values = vec![-1.0; kernels * len];
+    let mut values = vec![-1.0; picture.values.len()];
     let mut workspace = convolver.workspace()?;
 
     let begin = Instant::now();
     let mut fastest = Duration::MAX;
     while begin.elapsed() < TIME_PER_STRATEGY {
-        let output = ViewMut::strided(&mut values, 0, convolver.output_shape(), strides)?;
+        let output = ViewMut::nhwc(&mut values, dims)?;
         let start = Instant::now();
         convolver.execute(input, output, &mut workspace)?;
         fastest = fastest.min(start.elapsed());

@@ -32,13 +32,15 @@ pub(crate) struct PlanesShape {
 /// Rows of a tile that share loads, vectors of a tile of one row, and its most taps that share loads.
 const SHARED_ROWS: usize = 4;
 const ROW_VECTORS: f64 = 10.0;
+/// Sides of the kernels that several rows have loops for where there are 32 registers.
+const SQUARES: [usize; 3] = [3, 5, 7];
 const PHASES: usize = 4;
 /// Loads in a cycle; those that cross a cache line count twice.
 const LOADS: f64 = 2.0;
 /// Cycles to begin a row of taps in a tile of one row, and to begin and end such a tile.
 const TAP_ROW: f64 = 3.0;
 const TILE: f64 = 20.0;
-/// Cycles to go on to the next tap column in a tile of several rows, and to begin and end such a tile; for each of the
+/// Cycles to go on to the next tap column in a tile of several rows, unless their number is built in, and to begin and end such a tile; for each of the
 /// vectors side by side.
 const TAP_COLUMN: f64 = 1.75;
 const SHARED_TILE: f64 = 12.0;
@@ -78,7 +80,7 @@ pub(crate) fn planes_seconds(problem: &Problem, machine: &Machine, shape: &Plane
     let outputs = problem.output_shape().iter().map(|&size| size as f64).product::<f64>();
     let channels = (problem.group_in * problem.group_out) as f64;
     let scattered =
-        shape.period == 0 && problem.conv.output_layout == Layout::Nhwc && problem.conv.channels_out > 1;
+        shape.pixel == 1 && problem.conv.output_layout == Layout::Nhwc && problem.conv.channels_out > 1;
     let scatter = if scattered { outputs * SCATTER } else { 0.0 };
     let compute = planes * channels * compute(problem, shape) + scatter;
     let [read, written] = Constants::bytes(problem);
@@ -110,6 +112,13 @@ fn shares_rows(problem: &Problem, shape: &PlanesShape) -> bool {
     shape.rows > 1 && problem.rows.taps > shape.sweeps
 }
 
+/// Whether there is a loop for so many rows and columns of taps.
+fn is_square(problem: &Problem, shape: &PlanesShape) -> bool {
+    let taps = [problem.rows.taps, problem.columns.taps];
+    let is_plain = shape.sweeps == 1 && shape.period == 0 && problem.group_in == 1;
+    is_plain && problem.isa.registers() >= 32 && SQUARES.map(|side| [side; 2]).contains(&taps)
+}
+
 /// Cycles of the tiles of one input and output plane.
 fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
     let lanes = problem.isa.lanes(problem.element);
@@ -132,7 +141,8 @@ fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
     let loads =
         (taps + in_tile - 1) as f64 * wide * load(problem) + (in_tile * taps * shape.period.max(1)) as f64;
     let multiply_adds = (in_tile * taps) as f64 * wide;
-    let column = (multiply_adds / Constants::vector_rate(problem)).max(loads / LOADS) + wide * TAP_COLUMN;
+    let turn = if is_square(problem, shape) { 0.0 } else { wide * TAP_COLUMN };
+    let column = (multiply_adds / Constants::vector_rate(problem)).max(loads / LOADS) + turn;
     let tile = sweeps * problem.columns.taps as f64 * column + wide * SHARED_TILE;
     (rows / in_tile as f64).ceil() * (vectors / wide).max(0.5).ceil() * tile
 }

@@ -22,9 +22,23 @@ pub(crate) enum KernelFacts {
     /// Its values are not known.
     Unknown,
     /// It is no sum of few separable ones, or nobody looked because that would not help.
-    HighRank,
+    HighRank {
+        /// Whether all planes are the same.
+        is_shared: bool,
+    },
     /// It is.
     LowRank(LowRank),
+}
+
+impl KernelFacts {
+    /// Whether all planes are known to be the same.
+    pub(crate) fn is_shared(&self) -> bool {
+        match *self {
+            KernelFacts::Unknown => false,
+            KernelFacts::HighRank { is_shared } => is_shared,
+            KernelFacts::LowRank(LowRank { is_shared, .. }) => is_shared,
+        }
+    }
 }
 
 /// What is known of a kernel of low rank, the worst of all its planes.
@@ -100,7 +114,8 @@ impl LowRank {
     }
 }
 
-fn is_shared<T: Element>(kernel: View<'_, T>) -> bool {
+/// Whether all planes of a kernel with one input channel to a group are the same.
+pub(crate) fn is_shared<T: Element>(kernel: View<'_, T>) -> bool {
     let [planes, _, rows, columns] = kernel.dims();
     if kernel.strides()[0] == 0 {
         return true;

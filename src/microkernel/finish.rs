@@ -206,15 +206,15 @@ impl<T: Element> Staging<T> {
     #[inline(never)]
     unsafe fn scatter(&self, target: &Target<T>, width: usize) {
         for r in 0..target.rows {
+            let row = &self.buffer[r * width..][..target.columns];
             if target.step == 1 {
-                let from = self.buffer[r * width..][..target.columns].as_ptr().cast();
                 // SAFETY: places of the target, neighbours; the tile wrote these places of the buffer.
-                unsafe { core::ptr::copy_nonoverlapping(from, target.at(r, 0), target.columns) };
+                unsafe { core::ptr::copy_nonoverlapping(row.as_ptr().cast(), target.at(r, 0), row.len()) };
                 continue;
             }
-            for c in 0..target.columns {
+            for (c, value) in row.iter().enumerate() {
                 // SAFETY: a place of the target; the tile wrote this place of the buffer.
-                unsafe { *target.at(r, c) = self.buffer[r * width + c].assume_init() };
+                unsafe { *target.at(r, c) = value.assume_init() };
             }
         }
     }

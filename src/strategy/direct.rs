@@ -22,6 +22,7 @@ use super::{Estimate, Prepared, Strategy};
 use crate::cost::{Machine, channels_least_seconds};
 use crate::element::Element;
 use crate::error::{Declined, Error};
+use crate::low_rank::KernelFacts;
 use crate::problem::Problem;
 
 pub(crate) struct Direct;
@@ -32,12 +33,30 @@ impl<T: Element> Strategy<T> for Direct {
     }
 
     fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined> {
-        let planes = planes::estimate::<T>(problem, machine);
-        Ok(cheaper_channels::<T>(problem, machine, &planes).unwrap_or(planes))
+        <Self as Strategy<T>>::estimate_known(self, problem, machine, &KernelFacts::Unknown)
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
-        let planes = || planes::estimate::<T>(problem, machine);
+        self.prepare_known(problem, machine, &KernelFacts::Unknown)
+    }
+
+    fn estimate_known(
+        &self,
+        problem: &Problem,
+        machine: &Machine,
+        kernel: &KernelFacts,
+    ) -> Result<Estimate, Declined> {
+        let planes = planes::estimate::<T>(problem, machine, kernel);
+        Ok(cheaper_channels::<T>(problem, machine, &planes).unwrap_or(planes))
+    }
+
+    fn prepare_known(
+        &self,
+        problem: &Problem,
+        machine: &Machine,
+        kernel: &KernelFacts,
+    ) -> Result<Box<dyn Prepared<T>>, Error> {
+        let planes = || planes::estimate::<T>(problem, machine, kernel);
         let is_channels =
             !signal::is_signal(problem) && cheaper_channels::<T>(problem, machine, &planes()).is_some();
         Ok(if is_channels {

@@ -20,7 +20,7 @@ use crate::conv::{Accuracy, Operation};
 use crate::cost::{Machine, SeparableShape, separable_seconds};
 use crate::element::Element;
 use crate::error::{Declined, Error};
-use crate::low_rank::{KernelFacts, LowRank, Terms, room, round_off};
+use crate::low_rank::{KernelFacts, LowRank, Terms, is_shared, room, round_off};
 use crate::microkernel::Finish;
 use crate::microkernel::row_pass::order;
 use crate::problem::Problem;
@@ -45,13 +45,13 @@ fn is_line(problem: &Problem) -> bool {
     problem.rows.taps == 1 || problem.columns.taps == 1
 }
 
-/// Looks for terms where that can help.
+/// What is to be known of a kernel: looks for terms where that can help.
 pub(super) fn facts<T: Element>(problem: &Problem, kernel: View<'_, T>) -> KernelFacts {
     let is_promising = serves(problem) && (!is_line(problem) || begins_level(kernel));
     let found = if is_promising { LowRank::of(kernel) } else { None };
     match found {
         Some(found) if !is_line(problem) || found.is_level == [true; 2] => KernelFacts::LowRank(found),
-        _ => KernelFacts::HighRank,
+        _ => KernelFacts::HighRank { is_shared: problem.group_in == 1 && is_shared(kernel) },
     }
 }
 
@@ -107,7 +107,7 @@ impl<T: Element> Strategy<T> for Separable {
             KernelFacts::Unknown => {
                 return Err(Declined::Values { needs: "the values of the kernel: plan by `with_kernel`" });
             }
-            KernelFacts::HighRank => return Err(LOW_RANK),
+            KernelFacts::HighRank { .. } => return Err(LOW_RANK),
             KernelFacts::LowRank(found) => found,
         };
         let cut = Self::cut(problem, machine, found)?;

@@ -7,7 +7,7 @@
 use core::hint::black_box;
 
 use super::super::finish::Staging;
-use super::SlidingTile;
+use super::{SHARED_ROWS, SlidingTile};
 use crate::element::Element;
 use crate::isa::Lanes;
 
@@ -37,6 +37,10 @@ impl<T: Element> SlidingTile<'_, T> {
         row: usize,
     ) -> usize {
         let mut column = 0;
+        if ROWS == SHARED_ROWS && PERIOD == 0 {
+            // SAFETY: rows of the tile.
+            column = unsafe { self.square_blocks(isa, row) };
+        }
         while column < self.width {
             let left = (self.width - column).div_ceil(I::LANES);
             // SAFETY: each block starts at a column below `width` and is no wider than what is left, rounded up
@@ -106,7 +110,13 @@ impl<T: Element> SlidingTile<'_, T> {
     /// Asks for what the block below will be the first to read: its last input rows. Rows follow each other in more
     /// streams than the machine foresees.
     #[inline(always)]
-    fn prefetch_below<I: Lanes<T>>(&self, isa: I, row: usize, column: usize, [rows, width]: [usize; 2]) {
+    pub(super) fn prefetch_below<I: Lanes<T>>(
+        &self,
+        isa: I,
+        row: usize,
+        column: usize,
+        [rows, width]: [usize; 2],
+    ) {
         let last_tap_row = self.tap_rows(0) - 1;
         for r in row..row + rows {
             let input_row = ((r + last_tap_row) as isize).wrapping_mul(self.row_step);

@@ -4,6 +4,7 @@ use super::band::{Band, RowSpacing, gcd};
 use crate::call::Call;
 use crate::conv::Layout;
 use crate::element::Element;
+use crate::low_rank::is_shared;
 use crate::microkernel::sliding_tile::PERIODS;
 use crate::problem::Problem;
 use crate::view::View;
@@ -65,23 +66,45 @@ impl Interleaved {
         self.band.order.chunk * (MOST_LANES + 1) + self.pattern
     }
 
-    /// Values in the packed kernel, which has room for so many tap rows.
+    /// Values in the packed kernel, which has room for so many tap rows: the lanes of each tap, the taps of the first
+    /// channel, and whether they are those of all.
     pub(super) fn len(&self, rows: usize, problem: &Problem) -> usize {
-        rows * problem.columns.taps * self.pattern
+        rows * problem.columns.taps * (self.pattern + 1) + 1
     }
 
-    /// The tap columns in their order, tap rows in theirs, and the lanes of a period.
+    /// The tap columns in their order, tap rows in theirs, and the lanes of a period; then the same without lanes.
     pub(super) fn pack<T: Element>(&self, kernel: View<'_, T>, spacing: &RowSpacing, packed: &mut [T]) {
         let [_, _, rows, columns] = kernel.dims();
+        let tap =
+            |[channel, row, column]: [usize; 3]| kernel.get([channel, 0, row, column]).unwrap_or_default();
+        let [lanes, first, are_alike] = self.parts_mut(packed);
+        are_alike[0] = T::from_f64(if is_shared(kernel) { 1.0 } else { 0.0 });
         self.band.order.for_each_tap(columns, |at, column| {
             for row in 0..rows {
                 let [place, places] = spacing.place(row, rows);
-                let packed = &mut packed[(at * places + place) * self.pattern..][..self.pattern];
-                for (lane, tap) in packed.iter_mut().enumerate() {
-                    *tap = kernel.get([lane % self.band.pixel, 0, row, column]).unwrap_or_default();
-                }
+                let place = at * places + place;
+                let lanes = lanes[place * self.pattern..][..self.pattern].iter_mut();
+                lanes
+                    .enumerate()
+                    .for_each(|(lane, value)| *value = tap([lane % self.band.pixel, row, column]));
+                first[place] = tap([0, row, column]);
             }
         });
+    }
+
+    /// Of its part of the packed kernel, the lanes, the taps of the first channel, and whether they are those of all.
+    fn parts_mut<'a, T>(&self, packed: &'a mut [T]) -> [&'a mut [T]; 3] {
+        let (taps, are_alike) = packed.split_at_mut(packed.len() - 1);
+        let (lanes, first) = taps.split_at_mut(taps.len() / (self.pattern + 1) * self.pattern);
+        [lanes, first, are_alike]
+    }
+
+    /// Where the taps are that serve all channels, if they are all the same, and so are their biases.
+    pub(super) fn shared<T: Element>(&self, packed: &[T], bias: Option<&[T]>) -> Option<usize> {
+        let [taps @ .., are_alike] = packed else { return None };
+        let have_one_bias = bias.is_none_or(|bias| bias.windows(2).all(|pair| pair[0] == pair[1]));
+        let is_shared = *are_alike != T::default() && have_one_bias;
+        is_shared.then_some(taps.len() / (self.pattern + 1) * self.pattern)
     }
 
     /// The biases of the lanes of a period.

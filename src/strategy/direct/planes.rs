@@ -24,6 +24,7 @@ use crate::call::Call;
 use crate::conv::Operation;
 use crate::cost::{Machine, PlanesShape, planes_seconds};
 use crate::element::Element;
+use crate::low_rank::KernelFacts;
 use crate::microkernel::Finish;
 use crate::microkernel::sliding_tile::SHARED_ROWS;
 use crate::problem::Problem;
@@ -53,7 +54,7 @@ pub(super) struct PlanesPlan<T> {
     signal: Option<Signal>,
 }
 
-pub(super) fn estimate<T: Element>(problem: &Problem, machine: &Machine) -> Estimate {
+pub(super) fn estimate<T: Element>(problem: &Problem, machine: &Machine, kernel: &KernelFacts) -> Estimate {
     let axis = row_axis(problem);
     let spacing = RowSpacing::new(problem, &axis);
     let planar = BandShape::new(problem, &spacing, 1);
@@ -68,7 +69,7 @@ pub(super) fn estimate<T: Element>(problem: &Problem, machine: &Machine) -> Esti
         planes: if axis == problem.rows { problem.batch() } else { 1 }
             * if pixel.is_some() { 1 } else { problem.groups() },
         pixel: pixel.unwrap_or(1),
-        period: if pixel.is_some() { period(problem) } else { 0 },
+        period: if pixel.is_some() && !kernel.is_shared() { period(problem) } else { 0 },
         sweeps: spacing.taps.min(problem.rows.taps),
         block: spacing.block,
         tasks: problem.columns.output.div_ceil(TASK_COLUMNS),

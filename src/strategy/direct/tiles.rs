@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::band::Band;
+use super::interleaved::Interleaved;
 use super::planes::{PlanesPlan, Region};
 use crate::call::Call;
 use crate::element::Element;
@@ -154,20 +155,7 @@ impl<T: Element> PlanesPlan<T> {
     ) {
         let problem = &self.problem;
         if let Some(interleaved) = self.interleaved.as_ref().filter(|_| kind.pixel > 1) {
-            let bias = interleaved.bias(call.bias.filter(|_| pass.is_first));
-            let tile = self.tile(call, region, pass, inputs, (region.group, &bias));
-            let per_tap = interleaved.pattern;
-            let [row, rows] = self.rows.place(pass.tap_rows.start, problem.rows.taps);
-            let weights = pass.tap_columns.start * rows + row;
-            let tile = SlidingTile {
-                weights: call.packed[weights * per_tap..].as_ptr(),
-                weight_column_step: tile.weight_column_step * per_tap,
-                weight_sweep_step: tile.weight_sweep_step * per_tap,
-                output_step: 1,
-                width: tile.width * kind.pixel,
-                ..tile
-            };
-            return T::dispatch(problem.isa, InterleavedTile { tile, period: interleaved.period });
+            return self.run_interleaved(call, interleaved, region, pass, inputs);
         }
         for output in region.group * problem.group_out..(region.group + 1) * problem.group_out {
             let bias = [if pass.is_first { call.bias(output) } else { T::default() }];
@@ -177,6 +165,37 @@ impl<T: Element> PlanesPlan<T> {
                 Some((inside, outside)) => T::dispatch(problem.isa, EndsTile { tile, inside, outside }),
             }
         }
+    }
+
+    /// The same for interleaved channels, all at once.
+    fn run_interleaved(
+        &self,
+        call: &Call<'_, T>,
+        interleaved: &Interleaved,
+        region: &Region,
+        pass: &Pass,
+        inputs: &Inputs<'_, T>,
+    ) {
+        let problem = &self.problem;
+        let bias = call.bias.filter(|_| pass.is_first);
+        let shared = interleaved.shared(&call.packed[..self.interleaved_len()], bias);
+        let bias = interleaved.bias(bias);
+        let tile = self.tile(call, region, pass, inputs, (region.group, &bias));
+        let tile = SlidingTile { output_step: 1, width: tile.width * interleaved.band.pixel, ..tile };
+        let [row, rows] = self.rows.place(pass.tap_rows.start, problem.rows.taps);
+        let first_tap = pass.tap_columns.start * rows + row;
+        if let Some(taps) = shared {
+            let weights = call.packed[taps + first_tap..].as_ptr();
+            return T::dispatch(problem.isa, SlidingTile { weights, ..tile });
+        }
+        let per_tap = interleaved.pattern;
+        let tile = SlidingTile {
+            weights: call.packed[first_tap * per_tap..].as_ptr(),
+            weight_column_step: tile.weight_column_step * per_tap,
+            weight_sweep_step: tile.weight_sweep_step * per_tap,
+            ..tile
+        };
+        T::dispatch(problem.isa, InterleavedTile { tile, period: interleaved.period });
     }
 
     /// The tile of one output channel.

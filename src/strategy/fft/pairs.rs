@@ -7,7 +7,7 @@ use super::super::{Packing, Prepared};
 use super::cut::Cut;
 use super::tiles::{Beyond, Operands, Tiles};
 use crate::call::Call;
-use crate::conv::Operation;
+use crate::conv::{Layout, Operation};
 use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::Error;
@@ -29,6 +29,24 @@ pub(super) fn prepare<T: Element>(
 
 struct PairsPlan<T> {
     tiles: Tiles<T>,
+}
+
+/// Bytes of a cache line.
+const CACHE_LINE: usize = 64;
+
+impl<T: Element> PairsPlan<T> {
+    /// Item, channel and pair of a task. A pair of all channels that share cache lines comes before the next pair, so that
+    /// lines are brought once.
+    fn place(&self, task: usize) -> [usize; 3] {
+        let (problem, pairs) = (&self.tiles.problem, self.tiles.cut.tasks());
+        let channels = problem.groups();
+        let is_interleaved = problem.conv.input_layout == Layout::Nhwc;
+        let together = if is_interleaved { CACHE_LINE / problem.element.size() } else { 1 };
+        let (item, task) = (task / (channels * pairs), task % (channels * pairs));
+        let first = task / (together * pairs) * together;
+        let (together, task) = (together.min(channels - first), task % (together * pairs));
+        [item, first + task % together, task / together]
+    }
 }
 
 /// The packing of a plan of pairs.
@@ -106,8 +124,7 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
     fn run(&self, call: &Call<'_, T>, task: usize, mut workspace: &mut [u8]) {
         let tiles = &self.tiles;
         let (problem, area) = (&tiles.problem, tiles.cut.area());
-        let (task, pair) = (task / tiles.cut.tasks(), task % tiles.cut.tasks());
-        let (item, channel) = (task / problem.groups(), task % problem.groups());
+        let [item, channel, pair] = self.place(task);
         let staging = take::<T>(&mut workspace, 2 * area);
         let work = take::<T>(&mut workspace, 2 * area);
         let column = take::<T>(&mut workspace, tiles.cut.column_len(problem));
