@@ -55,7 +55,7 @@ pub(crate) fn channels_seconds(problem: &Problem, machine: &Machine, shape: &Cha
     let tiles = pixels / in_tile.max(1.0) * (vectors / 4.0).ceil() * TILE;
     let weights = depth * vectors * problem.isa.lanes(problem.element) as f64 * problem.element.size() as f64;
     let near = if weights <= machine.l2 as f64 / 2.0 { 1.0 } else { 0.0 };
-    let streaming = rectangles * Constants::kernel_cycles(machine, weights, near);
+    let streaming = rectangles * Constants::kernel_cycles(weights, near);
     let compute = steps * waiting + tiles;
     let exposed = (1.0 - near) * EXPOSED;
     let compute = compute.max(streaming) + exposed * compute.min(streaming);

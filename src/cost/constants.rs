@@ -42,6 +42,8 @@ impl Constants {
     const KERNEL_NEAR: f64 = 40.0;
     const KERNEL_FAR: f64 = 13.0;
     const KERNEL_LEAST: f64 = 3.0;
+    /// Bytes of kernels from which on the caches beyond the second hold less and less of them.
+    const KERNEL_LARGE: f64 = (8 << 20) as f64;
 
     /// Vector multiply-adds in a cycle at best.
     pub(super) fn vector_rate(problem: &Problem) -> f64 {
@@ -62,8 +64,8 @@ impl Constants {
 
     /// Cycles to read a packed kernel of so many bytes, of which a share stays in the second-level cache from one time to
     /// the next.
-    pub(super) fn kernel_cycles(machine: &Machine, bytes: f64, near: f64) -> f64 {
-        let large = (4.0 * machine.l2 as f64 / bytes.max(1.0)).min(1.0);
+    pub(super) fn kernel_cycles(bytes: f64, near: f64) -> f64 {
+        let large = (Self::KERNEL_LARGE / bytes.max(1.0)).min(1.0);
         let far = (Self::KERNEL_FAR * large.powf(0.25)).max(Self::KERNEL_LEAST);
         bytes * (near / Self::KERNEL_NEAR + (1.0 - near) / far)
     }
@@ -137,7 +139,7 @@ impl Constants {
         let calls = groups * (across / (2.0 * lanes)).ceil() * (along / 14.0).ceil() * Self::TILE;
         let weights = problem.products() as f64 * channels * problem.element.size() as f64;
         let is_near = weights <= machine.l2 as f64;
-        let streaming = if is_near { 0.0 } else { groups * Self::kernel_cycles(machine, weights, 0.0) };
+        let streaming = if is_near { 0.0 } else { groups * Self::kernel_cycles(weights, 0.0) };
         (Self::beside_memory(problem, machine, compute) + packing + calls + streaming + Self::CALL)
             / Self::CLOCK
     }

@@ -53,7 +53,7 @@ pub(crate) fn dot_seconds(problem: &Problem, machine: &Machine, shape: &DotShape
     let vector = (problem.isa.lanes(problem.element) * problem.element.size()) as f64;
     let weights = shape.vectors as f64 * vector * problem.group_out as f64;
     let is_streamed = weights > machine.l2 as f64 / 2.0;
-    let streaming = if is_streamed { tasks * Constants::kernel_cycles(machine, weights, 0.0) } else { 0.0 };
+    let streaming = if is_streamed { tasks * Constants::kernel_cycles(weights, 0.0) } else { 0.0 };
     let copies = copying(problem, shape.copied as f64 * tasks);
     let total = (compute + EXPOSED * streaming + copies + TASK * tasks) * groups;
     Constants::beside_memory(problem, machine, total) / Constants::CLOCK

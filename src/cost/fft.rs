@@ -147,7 +147,7 @@ impl Constants {
         let kernel = bytes * inputs * outputs;
         let spectra = 2.0 * bytes * pairs * (inputs + outputs);
         let near = if kernel > machine.l2 as f64 { 0.0 } else { 1.0 };
-        let kernels = tasks * Self::kernel_cycles(machine, kernel, near);
+        let kernels = tasks * Self::kernel_cycles(kernel, near);
         let traffic = kernels + spectra / Self::SPECTRUM_BYTES;
         (transforms + staged + products + traffic + tasks * Self::TASK) / Self::CLOCK
     }

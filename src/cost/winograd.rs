@@ -69,7 +69,7 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
     let l2 = machine.l2 as f64;
     let kernels = kernel * problem.groups() as f64;
     let near = 1.0 - ((kernels + shape.task_bytes as f64 - l2 / 2.0) / l2).clamp(0.0, 1.0);
-    let streaming = tasks * Constants::kernel_cycles(machine, kernel, near);
+    let streaming = tasks * Constants::kernel_cycles(kernel, near);
     let spilled =
         if shape.task_bytes > machine.l2 { 2.0 * tasks * shape.task_bytes as f64 / SPILLED } else { 0.0 };
 
