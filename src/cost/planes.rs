@@ -32,8 +32,8 @@ pub(crate) struct PlanesShape {
 /// Rows of a tile that share loads, vectors of a tile of one row, and its most taps that share loads.
 const SHARED_ROWS: usize = 4;
 const ROW_VECTORS: f64 = 10.0;
-/// Sides of the kernels that several rows have loops for where there are 32 registers.
-const SQUARES: [usize; 3] = [3, 5, 7];
+/// Tap rows that there are loops for where there are 32 registers.
+const SMALL: [usize; 3] = [3, 5, 7];
 const PHASES: usize = 4;
 /// Loads in a cycle; those that cross a cache line count twice.
 const LOADS: f64 = 2.0;
@@ -112,11 +112,10 @@ fn shares_rows(problem: &Problem, shape: &PlanesShape) -> bool {
     shape.rows > 1 && problem.rows.taps > shape.sweeps
 }
 
-/// Whether there is a loop for so many rows and columns of taps.
-fn is_square(problem: &Problem, shape: &PlanesShape) -> bool {
-    let taps = [problem.rows.taps, problem.columns.taps];
+/// Whether there is a loop for so many rows of taps.
+fn is_small(problem: &Problem, shape: &PlanesShape) -> bool {
     let is_plain = shape.sweeps == 1 && shape.period == 0 && problem.group_in == 1;
-    is_plain && problem.isa.registers() >= 32 && SQUARES.map(|side| [side; 2]).contains(&taps)
+    is_plain && problem.isa.registers() >= 32 && SMALL.contains(&problem.rows.taps)
 }
 
 /// Cycles of the tiles of one input and output plane.
@@ -141,7 +140,7 @@ fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
     let loads =
         (taps + in_tile - 1) as f64 * wide * load(problem) + (in_tile * taps * shape.period.max(1)) as f64;
     let multiply_adds = (in_tile * taps) as f64 * wide;
-    let turn = if is_square(problem, shape) { 0.0 } else { wide * TAP_COLUMN };
+    let turn = if is_small(problem, shape) { 0.0 } else { wide * TAP_COLUMN };
     let column = (multiply_adds / Constants::vector_rate(problem)).max(loads / LOADS) + turn;
     let tile = sweeps * problem.columns.taps as f64 * column + wide * SHARED_TILE;
     (rows / in_tile as f64).ceil() * (vectors / wide).max(0.5).ceil() * tile

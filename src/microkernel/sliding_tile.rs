@@ -10,7 +10,7 @@
 //! One unaligned load per multiply-add would limit the machine to less than half of its speed, since most such loads
 //! cross a cache line. Both kinds of tiles share loads:
 //!
-//! * *several rows* (`rows.rs`; `square.rs` for small kernels): an input vector lies under a tap of each of up to four
+//! * *several rows* (`rows.rs`; `small.rs` for small kernels): an input vector lies under a tap of each of up to four
 //!   output rows;
 //! * *one row* (`row.rs`): taps that are as far apart as a vector is long meet the same input vectors.
 //!
@@ -21,7 +21,7 @@ mod ends;
 mod interleaved;
 mod row;
 mod rows;
-mod square;
+mod small;
 
 use super::finish::{Finish, Target};
 use super::{HotLoop, Vouched};
@@ -86,7 +86,7 @@ pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     let mut loops = vec![tile(2 * rows::vectors(2, registers, 0)), tile(4 * rows::vectors(4, registers, 0))];
     // Of one phase there are several loops, some with ends of tiles around them.
     loops.extend((2..=MAX_PHASES).map(|phases| tile(row::VECTORS * phases)));
-    loops.extend(square::hot_loops(registers));
+    loops.extend(small::hot_loops(registers));
     loops.extend(interleaved::hot_loops(registers));
     loops.extend(ends::hot_loops());
     loops

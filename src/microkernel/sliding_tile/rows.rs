@@ -39,7 +39,7 @@ impl<T: Element> SlidingTile<'_, T> {
         let mut column = 0;
         if ROWS == SHARED_ROWS && PERIOD == 0 {
             // SAFETY: rows of the tile.
-            column = unsafe { self.square_blocks(isa, row) };
+            column = unsafe { self.small_blocks(isa, row) };
         }
         while column < self.width {
             let left = (self.width - column).div_ceil(I::LANES);
