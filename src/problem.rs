@@ -236,3 +236,8 @@ fn axis(conv: &Conv, index: usize) -> Result<Axis, Error> {
     let extent = if output == 0 { taps } else { extent };
     Ok(Axis { input, taps, stride, dilation, before, after, extent, output })
 }
+
+/// The greatest common divisor.
+pub(crate) fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

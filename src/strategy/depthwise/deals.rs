@@ -1,7 +1,7 @@
 //! Which input channels go to which lanes.
 
 use crate::microkernel::depthwise_tile::Deal;
-use crate::problem::Problem;
+use crate::problem::{Problem, gcd};
 
 /// Most input channels of a group: each is dealt out on its own.
 const MAX_GROUP_IN: usize = 16;
@@ -42,10 +42,6 @@ pub(super) fn deals(problem: &Problem) -> (Vec<Deal>, Vec<u32>) {
         patterns.extend((first..first + lanes).map(|channel| from_first(channel.min(last)) as u32));
     }
     (deals, patterns)
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 #[cfg(test)]

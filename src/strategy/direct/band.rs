@@ -2,7 +2,7 @@
 
 use super::taps::TapOrder;
 use crate::microkernel::sliding_tile::{Run, SHARED_ROWS};
-use crate::problem::{Axis, Problem};
+use crate::problem::{Axis, Problem, gcd};
 use crate::workspace::Booking;
 
 /// Values in a band: half of a second-level cache of 512 KiB in `f32`.
@@ -76,10 +76,6 @@ pub(super) fn row_axis(problem: &Problem) -> Axis {
         [1, 1, 1, 0] => Axis { input: problem.batch(), output: problem.batch(), ..rows },
         _ => rows,
     }
-}
-
-pub(super) fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 /// How much of the kernel and of the outputs one band serves.

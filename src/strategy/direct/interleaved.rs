@@ -1,12 +1,12 @@
 //! A few channels that lie next to each other in a pixel, each with a kernel of its own: red, green and blue.
 
-use super::band::{Band, RowSpacing, gcd};
+use super::band::{Band, RowSpacing};
 use crate::call::Call;
 use crate::conv::Layout;
 use crate::element::Element;
 use crate::low_rank::is_shared;
 use crate::microkernel::sliding_tile::PERIODS;
-use crate::problem::Problem;
+use crate::problem::{Problem, gcd};
 use crate::view::View;
 
 /// No more channels; more fill vectors by themselves, as `depthwise` has them.

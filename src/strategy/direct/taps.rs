@@ -4,9 +4,8 @@
 //! taps of one class lie in one phase, at equal distances. (Without a stride there is one class.) Within a class, taps
 //! that are whole vectors apart follow each other, because they share their loads.
 
-use super::band::gcd;
 use crate::microkernel::sliding_tile::{MAX_PHASES, Run};
-use crate::problem::Axis;
+use crate::problem::{Axis, gcd};
 
 /// What decides the order of the tap columns.
 #[derive(Clone, Copy, Debug)]

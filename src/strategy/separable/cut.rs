@@ -6,7 +6,7 @@ use crate::cost::Machine;
 use crate::low_rank::LowRank;
 use crate::microkernel::column_pass::tall;
 use crate::microkernel::signal_tile::{pairs_pay, phases_len};
-use crate::problem::{Axis, Problem};
+use crate::problem::{Axis, Problem, gcd};
 use crate::workspace::Booking;
 
 /// No task has more workspace.
@@ -108,10 +108,6 @@ fn is_level(problem: &Problem, found: &LowRank) -> [bool; 2] {
 
 fn line_bytes(problem: &Problem) -> usize {
     LINE_BYTES.max(problem.columns.extent.saturating_mul(LINE_WINDOWS * problem.element.size()))
-}
-
-fn gcd(a: usize, b: usize) -> usize {
-    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl Cut {

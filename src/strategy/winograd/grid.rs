@@ -9,7 +9,7 @@
 //!                                        4  5  6  7 | 12 13
 //! ```
 
-use crate::problem::Axis;
+use crate::problem::{Axis, gcd};
 use crate::winograd::Pieces;
 
 /// How the outputs of an axis are dealt out to tiles.
@@ -44,11 +44,8 @@ pub(super) struct Outputs {
 
 /// What is left of the stride, and the phases, of an axis whose inputs are taken a dilation apart.
 pub(super) fn reduced(axis: &Axis) -> [usize; 2] {
-    let (mut divisor, mut rest) = (axis.dilation, axis.stride);
-    while rest > 0 {
-        (divisor, rest) = (rest, divisor % rest);
-    }
-    [axis.stride / divisor, axis.dilation / divisor]
+    let common = gcd(axis.dilation, axis.stride);
+    [axis.stride / common, axis.dilation / common]
 }
 
 /// The largest share of at most `most` when all are dealt out evenly.
