@@ -1,6 +1,7 @@
 //! What pairs of tiles of `fft` cost, by the loops of this crate.
 
 use super::{Constants, Machine};
+use crate::conv::Layout;
 use crate::problem::{Axis, Problem};
 
 /// Bytes of a cache line.
@@ -104,10 +105,12 @@ impl Constants {
 
     /// Cycles for copies of the tiles that lie at an edge, or of all where columns are not neighbours in memory.
     fn fft_copies(problem: &Problem, [rows, columns]: [usize; 2], pairs: f64) -> f64 {
-        use crate::conv::Layout::Nchw;
         let area = 2.0 * rows as f64 * columns as f64;
-        let nchw = [problem.conv.input_layout, problem.conv.output_layout] == [Nchw; 2];
-        if !nchw || problem.rows.stride * problem.columns.stride > 1 {
+        let conv = &problem.conv;
+        let is_apart = |layout: Layout, channels: usize| layout == Layout::Nhwc && channels > 1;
+        let apart =
+            is_apart(conv.input_layout, conv.channels_in) || is_apart(conv.output_layout, conv.channels_out);
+        if apart || problem.rows.stride * problem.columns.stride > 1 {
             let channels = problem.conv.channels_in.max(problem.conv.channels_out);
             let lines = (channels * problem.element.size()) as f64 / LINE;
             return pairs * area * (Self::STRIDED + Self::OWN_LINE * lines.min(1.0));

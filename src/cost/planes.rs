@@ -191,7 +191,7 @@ fn copies(problem: &Problem, shape: &PlanesShape) -> f64 {
     let blocks = (shape.rows as f64 / shape.block as f64).ceil();
     let copied_rows = shape.rows as f64 + blocks * (rows.taps - 1) as f64;
     let is_gathered =
-        shape.period == 0 && problem.conv.input_layout == Layout::Nhwc && problem.conv.channels_in > 1;
+        shape.pixel == 1 && problem.conv.input_layout == Layout::Nhwc && problem.conv.channels_in > 1;
     let is_padded = columns.before + columns.after > 0;
     let pixel = shape.pixel as f64;
     if is_gathered || columns.stride > 1 {
