@@ -84,10 +84,11 @@ fn measure_kernel(picture: &Picture, kernel: &Kernel<f32>) -> Result<Measured, E
 /// Each colour is a group of its own, filtered by itself.
 fn request(picture: &Picture, kernel: &Kernel<f32>) -> Conv {
     let Picture { rows, columns, channels, .. } = *picture;
+    let layout = if channels == 1 { Layout::Nchw } else { Layout::Nhwc };
     Conv::d2([rows, columns], kernel.dims())
         .channels(channels, channels)
         .groups(channels)
-        .layout(Layout::Nhwc)
+        .layout(layout)
         .padding(Padding::Same)
         .border(Border::Reflect101)
 }
