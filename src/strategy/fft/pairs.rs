@@ -35,18 +35,23 @@ struct PairsPlan<T> {
 const CACHE_LINE: usize = 64;
 
 impl<T: Element> PairsPlan<T> {
-    /// Item, channel and pair of a task. A pair of all channels that share cache lines comes before the next pair, so that
-    /// lines are brought once.
+    /// Item, channel and pair of a task.
     fn place(&self, task: usize) -> [usize; 3] {
         let (problem, pairs) = (&self.tiles.problem, self.tiles.cut.tasks());
-        let channels = problem.groups();
         let is_interleaved = problem.conv.input_layout == Layout::Nhwc;
         let together = if is_interleaved { CACHE_LINE / problem.element.size() } else { 1 };
-        let (item, task) = (task / (channels * pairs), task % (channels * pairs));
-        let first = task / (together * pairs) * together;
-        let (together, task) = (together.min(channels - first), task % (together * pairs));
-        [item, first + task % together, task / together]
+        place(task, [problem.groups(), pairs], together)
     }
+}
+
+/// Item, channel and pair of a task. A pair of all channels that share cache lines, so many, comes before the next pair:
+/// lines are brought once.
+fn place(task: usize, [channels, pairs]: [usize; 2], together: usize) -> [usize; 3] {
+    let (item, task) = (task / (channels * pairs), task % (channels * pairs));
+    let (block, task) = (task / (together * pairs), task % (together * pairs));
+    let first = block * together;
+    let together = together.min(channels - first);
+    [item, first + task % together, task / together]
 }
 
 /// The packing of a plan of pairs.
@@ -150,6 +155,25 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
         unsafe { tiles.transform(Stage::Convolve, operands) };
         if target.is_none() {
             tiles.write(call, channel, &pair, staging);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_of_every_channel_is_taken_once() {
+        for (channels, pairs) in [(1, 1), (1, 7), (3, 5), (16, 2), (17, 3), (50, 4)] {
+            for together in [1, 8, 16] {
+                let places = (0..2 * channels * pairs).map(|task| place(task, [channels, pairs], together));
+                let mut places: Vec<_> = places.collect();
+                places.sort_unstable();
+                let all = (0..2).flat_map(|item| (0..channels).map(move |channel| (item, channel)));
+                let all = all.flat_map(|(item, channel)| (0..pairs).map(move |pair| [item, channel, pair]));
+                assert_eq!(places, all.collect::<Vec<_>>());
+            }
         }
     }
 }
