@@ -112,7 +112,7 @@ impl<T: Element> Convolver<T> {
         output: ViewMut<'_, T>,
         workspace: &mut Workspace,
     ) -> Result<(), Error> {
-        self.plan.execute(&self.packed, input, output, workspace)
+        self.execute_in(input, output, workspace.as_mut_slice())
     }
 
     /// As [`execute`](Convolver::execute), in memory of the caller, see [`Plan::execute_in`].
@@ -123,7 +123,7 @@ impl<T: Element> Convolver<T> {
         output: ViewMut<'_, T>,
         workspace: &mut [u8],
     ) -> Result<(), Error> {
-        self.plan.execute_in(&self.packed, input, output, workspace)
+        self.plan.execute_own(&self.packed, input, output, workspace)
     }
 
     /// As [`execute`](Convolver::execute), on the threads of `executor`, see [`Plan::execute_with`].

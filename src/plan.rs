@@ -262,16 +262,31 @@ impl<T: Element> Plan<T> {
         &self,
         packed: &PackedKernel<T>,
         input: View<'_, T>,
+        output: ViewMut<'_, T>,
+        workspace: &mut [u8],
+    ) -> Result<(), Error> {
+        self.check_packing(packed)?;
+        self.execute_own(packed, input, output, workspace)
+    }
+
+    /// As [`execute_in`](Plan::execute_in), for a kernel that this plan has packed. Inlined, so that views that are made for
+    /// the call stay in registers.
+    #[inline(always)]
+    pub(crate) fn execute_own(
+        &self,
+        packed: &PackedKernel<T>,
+        input: View<'_, T>,
         mut output: ViewMut<'_, T>,
         workspace: &mut [u8],
     ) -> Result<(), Error> {
-        self.check_call(packed, &input, &output, workspace.len(), 1)?;
+        self.check_operands(&input, &output, workspace.len(), 1)?;
         let call = Call::new(input, &mut output, packed.values.as_slice(), packed.bias.as_deref());
         self.run(&call, workspace);
         Ok(())
     }
 
     /// All tasks, in memory whose size has been checked.
+    #[inline]
     fn run(&self, call: &Call<'_, T>, workspace: &mut [u8]) {
         let Frozen { prepared, tasks, workspace: each, .. } = &*self.frozen;
         let memory = if *each == 0 { &mut [] } else { &mut aligned(workspace)[..*each] };
@@ -295,7 +310,8 @@ impl<T: Element> Plan<T> {
         if workers == 1 {
             return self.execute(packed, input, output, workspace);
         }
-        self.check_call(packed, &input, &output, workspace.bytes(), workers)?;
+        self.check_packing(packed)?;
+        self.check_operands(&input, &output, workspace.bytes(), workers)?;
         let call = Call::new(input, &mut output, packed.values.as_slice(), packed.bias.as_deref());
         let prepared = &self.frozen.prepared;
         let slots = Slots::new(aligned(workspace.as_mut_slice()), self.frozen.workspace, workers);
@@ -338,15 +354,13 @@ impl<T: Element> Plan<T> {
 
     /// Inlined, so that the shapes of views that are made for the call stay in registers.
     #[inline]
-    fn check_call(
+    fn check_operands(
         &self,
-        packed: &PackedKernel<T>,
         input: &View<'_, T>,
         output: &ViewMut<'_, T>,
         workspace: usize,
         threads: usize,
     ) -> Result<(), Error> {
-        self.check_packing(packed)?;
         let (expected, got) = (&self.frozen.input_shape, input.geometry.dims);
         if !is_same(got, expected) {
             return Err(shape_mismatch("input", *expected, got));

@@ -13,16 +13,18 @@ pub(crate) struct Geometry {
     pub(crate) origin: usize,
 }
 
-/// Strides of a dense array whose axes, from the slowest to the fastest, are `order`.
-#[inline]
-fn dense_strides(dims: [usize; 4], order: [usize; 4]) -> Option<[isize; 4]> {
+/// Strides of a dense array whose axes, from the slowest to the fastest, are `order`, and how many elements it has.
+#[inline(always)]
+fn dense_strides(dims: [usize; 4], order: [usize; 4]) -> Option<([isize; 4], usize)> {
     let mut strides = [0; 4];
     let mut step = 1usize;
     for axis in order.into_iter().rev() {
-        strides[axis] = isize::try_from(step).ok()?;
+        // No stride is above the last step.
+        strides[axis] = step as isize;
         step = step.checked_mul(dims[axis].max(1))?;
     }
-    Some(strides)
+    isize::try_from(step).ok()?;
+    Some((strides, if dims.contains(&0) { 0 } else { step }))
 }
 
 impl Geometry {
@@ -30,11 +32,9 @@ impl Geometry {
     /// in larger pieces, it would make the call wait for all of its stores.
     #[inline(always)]
     fn dense(operand: &'static str, len: usize, dims: [usize; 4], order: [usize; 4]) -> Result<Self, Error> {
-        let count = dims.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim));
-        let strides = dense_strides(dims, order);
-        match (count, strides) {
-            (Some(count), Some(strides)) if count == len => Ok(Geometry { dims, strides, origin: 0 }),
-            _ => Err(Self::not_dense(operand, len, count.filter(|_| strides.is_some()))),
+        match dense_strides(dims, order) {
+            Some((strides, count)) if count == len => Ok(Geometry { dims, strides, origin: 0 }),
+            dense => Err(Self::not_dense(operand, len, dense.map(|(_, count)| count))),
         }
     }
 

@@ -183,6 +183,7 @@ impl<T: AnyBits> AlignedBuffer<T> {
         Ok(AlignedBuffer { memory, offset, len, values: core::marker::PhantomData })
     }
 
+    #[inline]
     pub(crate) fn as_slice(&self) -> &[T] {
         let front = self.memory[self.offset..].as_ptr();
         // SAFETY: `zeroed` made room for `len` values behind the offset, which is a multiple of the alignment of

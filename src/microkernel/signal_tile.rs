@@ -36,7 +36,8 @@ pub(crate) struct Row<'a, T> {
     pub(crate) output: *mut T,
     pub(crate) width: usize,
     pub(crate) bias: T,
-    pub(crate) finish: Finish<T>,
+    /// Borrowed: a copy just written piece by piece would be waited for where it is read in larger ones.
+    pub(crate) finish: &'a Finish<T>,
     pub(crate) _vouched: Vouched,
 }
 

@@ -118,8 +118,10 @@ impl PartialEq for Packing {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         let Packing { strategy, kernel, groups, flipped, tiles, len, scratch } = self;
-        (*kernel, *groups, *flipped, *tiles, *len, *scratch)
-            == (other.kernel, other.groups, other.flipped, other.tiles, other.len, other.scratch)
+        *kernel == other.kernel
+            && *tiles == other.tiles
+            && [*groups, *len, *scratch] == [other.groups, other.len, other.scratch]
+            && *flipped == other.flipped
             && (core::ptr::eq(*strategy, other.strategy) || *strategy == other.strategy)
     }
 }

@@ -64,7 +64,7 @@ def measure(contestants: Mapping[str, Contestant], pace: Pace) -> dict[str, Timi
     gc.disable()
     try:
         for index in range(pace.rounds):
-            first = index % len(names)
+            first = index % max(len(names), 1)
             for name in names[first:] + names[:first]:
                 if index >= FEWEST_ROUNDS and spent[name] > pace.most_seconds:
                     continue

@@ -1,4 +1,4 @@
-//! A few taps: each loads its inputs.
+//! A few taps: each loads its inputs, or shifts them together from what the first one has loaded.
 
 use super::Row;
 use crate::element::Element;
@@ -8,6 +8,9 @@ use crate::isa::{Lanes, Microkernel};
 pub(super) const VECTORS: usize = 10;
 
 /// The plain loop over a [`Row`].
+///
+/// # Safety
+/// Whoever makes it vouches for the row as well, and that there are no more taps than a vector has lanes.
 pub(crate) struct FewTaps<'a, T>(pub(crate) Row<'a, T>);
 
 impl<T: Element> Microkernel<T> for FewTaps<'_, T> {
@@ -99,20 +102,71 @@ impl<T: Element> Row<'_, T> {
         // SAFETY: see `Row`.
         unsafe {
             let mut sums = [isa.splat(self.bias); WIDTH];
-            let mut input = self.input.add(column);
-            for &tap in self.taps {
-                let tap = isa.splat(tap);
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = isa.mul_add(tap, isa.load(input.add(v * I::LANES)), *sum);
-                }
-                // One step beyond the last one, unused.
-                input = input.wrapping_add(1);
+            if I::SHIFTS {
+                self.add_shifted::<I, WIDTH>(isa, &mut sums, self.input.add(column));
+            } else {
+                self.add_loaded::<I, WIDTH>(isa, &mut sums, self.input.add(column));
             }
             // A copy, lest the sums be kept in memory.
             let mut results = [sums];
             self.finish.limit(isa, &mut results);
             for (v, &result) in results[0].iter().enumerate() {
                 isa.store(self.output.add(column + v * I::LANES), result);
+            }
+        }
+    }
+
+    /// Adds the products of all taps, each of which loads its inputs.
+    ///
+    /// # Safety
+    /// `input` is readable under these outputs.
+    #[inline(always)]
+    unsafe fn add_loaded<I: Lanes<T>, const WIDTH: usize>(
+        &self,
+        isa: I,
+        sums: &mut [I::Vector; WIDTH],
+        mut input: *const T,
+    ) {
+        for &tap in self.taps {
+            let tap = isa.splat(tap);
+            for (v, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: vouched for by the caller.
+                *sum = isa.mul_add(tap, unsafe { isa.load(input.add(v * I::LANES)) }, *sum);
+            }
+            // One step beyond the last one, unused.
+            input = input.wrapping_add(1);
+        }
+    }
+
+    /// The same in the same order, where the inputs of all taps but the first are shifted together from vectors that stay in
+    /// registers.
+    ///
+    /// # Safety
+    /// As for `add_loaded`; there are no more taps than a vector has lanes.
+    #[inline(always)]
+    unsafe fn add_shifted<I: Lanes<T>, const WIDTH: usize>(
+        &self,
+        isa: I,
+        sums: &mut [I::Vector; WIDTH],
+        input: *const T,
+    ) {
+        let mut held = [isa.splat(T::default()); VECTORS + 1];
+        // SAFETY: vouched for by the caller. The last tap reads `taps - 1` values behind the vectors of the first one.
+        unsafe {
+            for (v, vector) in held.iter_mut().take(WIDTH).enumerate() {
+                *vector = isa.load(input.add(v * I::LANES));
+            }
+            held[WIDTH.min(VECTORS)] = isa.load_part(input.add(WIDTH * I::LANES), self.taps.len() - 1);
+        }
+        let first = isa.splat(self.taps[0]);
+        for (v, sum) in sums.iter_mut().enumerate() {
+            *sum = isa.mul_add(first, held[v.min(VECTORS)], *sum);
+        }
+        for (t, &tap) in self.taps.iter().enumerate().skip(1) {
+            let tap = isa.splat(tap);
+            for (v, sum) in sums.iter_mut().enumerate() {
+                let inputs = isa.shift(held[v.min(VECTORS)], held[(v + 1).min(VECTORS)], t);
+                *sum = isa.mul_add(tap, inputs, *sum);
             }
         }
     }

@@ -172,9 +172,16 @@ impl<T: Element> Prepared<T> for PlanesPlan<T> {
     }
 
     fn run(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
-        if let Some(signal) = self.signal.as_ref().filter(|signal| signal.is_usable(call, &self.problem)) {
-            return signal.run(self, call, task, workspace);
+        match &self.signal {
+            Some(signal) if signal.is_usable(call, &self.problem) => signal.run(self, call, task, workspace),
+            _ => self.run_task(call, task, workspace),
         }
+    }
+}
+
+impl<T: Element> PlanesPlan<T> {
+    /// Computes the outputs of a task by the tile of planes.
+    fn run_task(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
         let with_rows = self.items_are_rows.then(|| call.with_items_as_rows());
         let call = with_rows.as_ref().unwrap_or(call);
         let Some(region) = self.region(task) else { return };
@@ -210,9 +217,7 @@ impl<T: Element> Prepared<T> for PlanesPlan<T> {
         self.in_place(call, kind, &inner, None);
         self.through_band(call, kind, &part(above + inner.rows, below, columns.clone()), memory);
     }
-}
 
-impl<T: Element> PlanesPlan<T> {
     pub(super) fn new(problem: &Problem) -> Self {
         let request = problem;
         let axis = row_axis(problem);

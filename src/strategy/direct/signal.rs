@@ -12,7 +12,7 @@ use crate::element::Element;
 use crate::microkernel::Vouched;
 use crate::microkernel::signal_tile::{FewTaps, Pairs, Row, pairs_pay, phases_len};
 use crate::microkernel::sliding_tile::SlidingTile;
-use crate::problem::Problem;
+use crate::problem::{Axis, Problem};
 use crate::window::Extensions;
 use crate::workspace::{Booking, take};
 
@@ -44,11 +44,31 @@ enum Tile {
     Sliding,
 }
 
+/// Outputs, and where the inputs under them begin, of which some are inside.
+#[derive(Clone)]
+struct Span {
+    columns: Range<usize>,
+    first: isize,
+    inside: Range<usize>,
+}
+
+impl Span {
+    #[inline]
+    fn new(axis: &Axis, columns: Range<usize>) -> Self {
+        let first = axis.start(columns.start);
+        let count = (columns.len() + axis.taps - 1) as isize;
+        let [start, end] = [0, axis.input as isize].map(|edge| (edge - first).clamp(0, count) as usize);
+        Span { columns, first, inside: start..end }
+    }
+}
+
 /// How the outputs of a signal are computed.
 pub(super) struct Signal {
     tile: Tile,
-    /// Whether the tile knows what is outside, so that nothing needs to be copied. If not:
+    /// Whether the tile knows what is outside, so that nothing needs to be copied; and what it computes then, if that is one
+    /// task. If not:
     is_extended: bool,
+    whole: Option<Span>,
     /// The outputs whose windows are read in place; what lies before and after goes through copies.
     in_place: Range<usize>,
     lanes: usize,
@@ -88,7 +108,8 @@ impl Signal {
         let copied = if is_extended { 0 } else { copied };
         let phases = if tile == Tile::Pairs { phases_len(lanes, columns.taps) } else { 0 };
         let [chunks, signals] = [output.div_ceil(TASK_COLUMNS), problem.batch() * problem.groups()];
-        let signal = Signal { tile, is_extended, in_place, lanes, copied, phases, chunks, signals };
+        let whole = (is_extended && chunks == 1).then(|| Span::new(columns, 0..output));
+        let signal = Signal { tile, is_extended, whole, in_place, lanes, copied, phases, chunks, signals };
         (copied <= MOST_VALUES).then_some(signal)
     }
 
@@ -121,8 +142,6 @@ impl Signal {
         if signal >= self.signals {
             return;
         }
-        let start = chunk * TASK_COLUMNS;
-        let end = (start + TASK_COLUMNS).min(plan.problem.columns.output);
         let mut job = Job {
             signal: self,
             plan,
@@ -131,8 +150,13 @@ impl Signal {
             copy: take(&mut memory, self.copied),
             phases: take(&mut memory, self.phases),
         };
+        if let Some(span) = &self.whole {
+            return job.extended(span);
+        }
+        let start = chunk * TASK_COLUMNS;
+        let end = (start + TASK_COLUMNS).min(plan.problem.columns.output);
         if self.is_extended {
-            return job.extended(start..end);
+            return job.extended(&Span::new(&plan.problem.columns, start..end));
         }
         let within = |at: usize| at.clamp(start, end);
         let mut middle = within(self.in_place.start)..within(self.in_place.end);
@@ -166,15 +190,12 @@ struct Job<'a, T: Element> {
 
 impl<T: Element> Job<'_, T> {
     /// With a constant border.
-    #[inline]
-    fn extended(&mut self, columns: Range<usize>) {
-        let (problem, [item, channel]) = (&self.plan.problem, self.place);
-        let axis = &problem.columns;
-        let first = axis.start(columns.start);
-        let count = (columns.len() + axis.taps - 1) as isize;
-        let [start, end] = [0, axis.input as isize].map(|edge| (edge - first).clamp(0, count) as usize);
-        // SAFETY: inputs from `first` on, of which those inside the input are read.
-        unsafe { self.compute(self.call.input_at(item, channel, [0, first]), start..end, columns) };
+    #[inline(always)]
+    fn extended(&mut self, Span { columns, first, inside }: &Span) {
+        let [item, channel] = self.place;
+        let input = self.call.input_at(item, channel, [0, *first]);
+        // SAFETY: inputs from the first one on, of which those inside the input are read.
+        unsafe { self.compute(input, inside.clone(), columns.clone()) };
     }
 
     #[inline]
@@ -207,7 +228,7 @@ impl<T: Element> Job<'_, T> {
     /// # Safety
     /// Of the inputs from `input` on, those `inside` are readable; all that are under the outputs, or under a vector of them
     /// if they are fewer, unless the border is constant.
-    #[inline]
+    #[inline(always)]
     unsafe fn compute(&mut self, input: *const T, inside: Range<usize>, columns: Range<usize>) {
         let (problem, [item, channel]) = (&self.plan.problem, self.place);
         if self.signal.tile == Tile::Sliding {
@@ -223,7 +244,7 @@ impl<T: Element> Job<'_, T> {
             output: self.call.output_at(item, channel, [0, columns.start]),
             width: columns.len(),
             bias: self.call.bias(channel),
-            finish: self.plan.finish,
+            finish: &self.plan.finish,
             // SAFETY: inputs as the caller vouches; outputs inside the output view, whose shape was checked, and
             // neighbours; a problem that accumulates is not of this kind.
             _vouched: unsafe { Vouched::new() },

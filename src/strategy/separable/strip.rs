@@ -326,7 +326,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
                 output: self.call.output_at(self.part.item, self.part.channel, output),
                 width,
                 bias: self.call.bias(self.part.channel),
-                finish: plan.finish,
+                finish: &plan.finish,
                 // SAFETY: a row of sums holds all values under these outputs, which are neighbours inside the output
                 // view, whose shape was checked. What accumulates is not paired.
                 _vouched: unsafe { Vouched::new() },

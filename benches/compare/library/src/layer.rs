@@ -52,7 +52,19 @@ impl<T: Element> Layer<T> {
     }
 
     /// With everything prepared. The views are made anew for each call, as a caller would.
+    #[inline(always)]
     pub fn run(&mut self, input: &[T], output: &mut [T]) -> Result<(), convolve::Error> {
+        if self.pool.is_some() {
+            return self.run_in_pool(input, output);
+        }
+        let x = input_view(&self.conv, self.shapes[0], input)?;
+        let y = output_view(&self.conv, self.shapes[2], output)?;
+        self.convolver.execute(x, y, &mut self.workspace)
+    }
+
+    /// As [`run`](Layer::run), apart from it: its views are handed on, and those of short calls are not to be.
+    #[inline(never)]
+    fn run_in_pool(&mut self, input: &[T], output: &mut [T]) -> Result<(), convolve::Error> {
         let x = input_view(&self.conv, self.shapes[0], input)?;
         let y = output_view(&self.conv, self.shapes[2], output)?;
         match &self.pool {
