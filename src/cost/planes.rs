@@ -22,8 +22,10 @@ pub(crate) struct PlanesShape {
     pub(crate) tasks: usize,
     /// Taps of a row to the next that shares its loads; 0 if there are none.
     pub(crate) tap_period: usize,
-    /// Whether the planes are signals, and whether even and odd inputs of them are dealt out.
+    /// Whether the planes are signals, whether these have so few taps that lanes are shifted, and whether even and odd inputs
+    /// of them are dealt out.
     pub(crate) is_signal: bool,
+    pub(crate) has_few_taps: bool,
     pub(crate) is_paired: bool,
     /// Whether the ends of rows are masked rather than copied.
     pub(crate) ends_are_masked: bool,
@@ -71,6 +73,9 @@ const SIGNAL: f64 = 100.0;
 /// Cycles of a multiply-add of vectors where inputs are dealt out, and of a vector of outputs besides.
 const PAIRED: f64 = 0.58;
 const DEALT: f64 = 3.0;
+/// Cycles of a multiply-add of vectors where lanes are shifted for few taps, and of a vector of outputs besides.
+const FEW: f64 = 0.72;
+const FEW_VECTOR: f64 = 1.5;
 /// Cycles to write one result where results are not neighbours.
 const SCATTER: f64 = 3.0;
 
@@ -150,8 +155,13 @@ fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
 fn tap_row(problem: &Problem, shape: &PlanesShape, vectors: f64) -> f64 {
     let rate = Constants::vector_rate(problem);
     let taps = problem.columns.taps;
+    // Whether lanes are shifted.
+    let is_shifted = problem.isa.lanes(problem.element) * problem.element.size() == 64;
     if shape.is_paired {
         return vectors * (taps as f64 * PAIRED + DEALT);
+    }
+    if shape.has_few_taps && is_shifted {
+        return vectors * (taps as f64 * FEW + FEW_VECTOR);
     }
     let block = PHASES * shape.tap_period;
     let unshared =
@@ -160,7 +170,6 @@ fn tap_row(problem: &Problem, shape: &PlanesShape, vectors: f64) -> f64 {
     let narrow = vectors - wide_blocks * ROW_VECTORS;
     let rest = if narrow > 0.0 { unshared(taps as f64, narrow) } else { 0.0 };
     // Steps of so many phases in a block of 10 vectors.
-    let is_shifted = problem.isa.lanes(problem.element) * problem.element.size() == 64;
     let step = |phases: usize| {
         let shifted = if is_shifted && phases == 1 { SHIFTED } else { 1.0 };
         let phases = phases as f64;

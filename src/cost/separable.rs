@@ -11,8 +11,8 @@ pub(crate) struct SeparableShape {
     pub(crate) terms: usize,
     /// Whether planes are taken side by side.
     pub(crate) is_interleaved: bool,
-    /// Whether even and odd values of a row are dealt out.
-    pub(crate) is_paired: bool,
+    /// Whether rows have the tile of few taps.
+    pub(crate) has_few_taps: bool,
     /// Whether equal taps of columns, and of rows, are summed first.
     pub(crate) is_level: [bool; 2],
     /// For such rows: outputs that are summed at once, and the values under them.
@@ -33,9 +33,9 @@ const ROWS: f64 = 0.89;
 /// side, of which some do not.
 const LOAD: f64 = 1.25;
 const SIDE: f64 = 1.09;
-/// Cycles of a multiply-add where even and odd values are dealt out, and of a vector of outputs besides.
-const PAIRED: f64 = 0.58;
-const DEALT: f64 = 3.0;
+/// Cycles of a multiply-add of vectors where lanes are shifted for few taps, and of a vector of outputs besides.
+const FEW: f64 = 0.72;
+const FEW_VECTOR: f64 = 1.5;
 /// Cycles to load a vector and to store it at least.
 const MOVE: f64 = 3.0;
 /// Where equal taps are summed first: cycles to add a vector of an input row, and what an output takes besides; of each
@@ -51,10 +51,12 @@ const GATHER: f64 = 1.5;
 const SCATTER: f64 = 1.5;
 /// Cycles to deal a value out to the phases of a stride.
 const DEAL: f64 = 1.0;
-/// Bytes that memory beyond the second-level cache moves in a cycle.
-const BYTES: f64 = 8.35;
-/// How much of the shorter of computing and waiting for memory is not hidden behind the other.
-const BESIDE: f64 = 0.36;
+/// Bytes that memory beyond the second-level cache moves in a cycle, and how much of the shorter of computing and waiting for
+/// it is not hidden behind the other: where the next input rows are asked for ahead of time, and where they are not.
+const BYTES: f64 = 12.0;
+const BESIDE: f64 = 0.15;
+const LATE_BYTES: f64 = 8.35;
+const LATE_BESIDE: f64 = 0.36;
 /// Cycles of a task, and of a tile.
 const TASK: f64 = 400.0;
 const TILE: f64 = 400.0;
@@ -79,8 +81,10 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
     let compute = sums + results + tiles + edges(problem) + strided(problem, shape, [inputs, outputs]);
 
     let bytes = (inputs + outputs) * problem.element.size() as f64;
-    let waiting = if planes * bytes > machine.l2 as f64 { bytes / BYTES } else { 0.0 };
-    let plane = compute.max(waiting) + BESIDE * compute.min(waiting);
+    let is_late = shape.is_level[1] || shape.step > 1;
+    let (rate, beside) = if is_late { (LATE_BYTES, LATE_BESIDE) } else { (BYTES, BESIDE) };
+    let waiting = if planes * bytes > machine.l2 as f64 { bytes / rate } else { 0.0 };
+    let plane = compute.max(waiting) + beside * compute.min(waiting);
     (planes * plane + shape.tasks as f64 * TASK) / Constants::CLOCK
 }
 
@@ -106,8 +110,8 @@ fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape, lane
         let slower = if bytes > machine.l1 { SLOWER } else { 1.0 };
         return LAST + (PASS * f64::from(passes) + ODD * f64::from(digits - 1)) * halo * slower;
     }
-    if shape.is_paired {
-        return taps * PAIRED + DEALT;
+    if shape.has_few_taps && lanes * problem.element.size() as f64 == 64.0 {
+        return taps * FEW + FEW_VECTOR;
     }
     let is_dense = columns.stride == 1 && columns.dilation == 1 && !shape.is_interleaved;
     // Blocks of eight vectors load one vector more for each tap that shares them.

@@ -15,7 +15,7 @@ macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $masks:ident, $splat:ident, $load:ident, $load_masked:ident,
      $store:ident, $store_masked:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
      $mul_sub:ident, $neg_mul_add:ident, $max:ident, $min:ident, $transpose:ident, $deinterleave:ident,
-     $pattern:ident, $permute:ident, $blend:ident, $as_vector:ident) => {
+     $pattern:ident, $permute:ident, $blend:ident, $as_mask:ident, $as_vector:ident) => {
         impl Lanes<$element> for Avx2 {
             type Vector = $vector;
             type Pattern = __m256i;
@@ -45,12 +45,10 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
-            unsafe fn load_between(self, from: *const $element, first: usize, last: usize, outside: $vector) -> $vector {
-                debug_assert!(first <= $lanes && last <= $lanes);
-                // SAFETY: as in `load_part`, for both masks.
+            unsafe fn load_lanes(self, from: *const $element, lanes: u64, outside: $vector) -> $vector {
+                // SAFETY: as in `load_part`.
                 unsafe {
-                    let mask = |count: usize| _mm256_loadu_si256($masks.as_ptr().add($lanes - count).cast());
-                    let mask = _mm256_andnot_si256(mask(first), mask(last));
+                    let mask = $as_mask(lanes);
                     $blend(outside, $load_masked(from, mask), $as_vector(mask))
                 }
             }
@@ -223,6 +221,32 @@ unsafe fn transpose_4x4(from: *const f64, from_step: isize, to: *mut f64, to_ste
     }
 }
 
+/// All ones in those of 8 lanes whose bit is set, the lowest for the first.
+///
+/// # Safety
+/// The caller holds a token.
+#[inline(always)]
+unsafe fn mask_32(lanes: u64) -> __m256i {
+    // SAFETY: vouched for by the caller.
+    unsafe {
+        let bits = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+        _mm256_cmpeq_epi32(_mm256_and_si256(_mm256_set1_epi32(lanes as i32), bits), bits)
+    }
+}
+
+/// As `mask_32`, for 4 lanes.
+///
+/// # Safety
+/// The caller holds a token.
+#[inline(always)]
+unsafe fn mask_64(lanes: u64) -> __m256i {
+    // SAFETY: vouched for by the caller.
+    unsafe {
+        let bits = _mm256_setr_epi64x(1, 2, 4, 8);
+        _mm256_cmpeq_epi64(_mm256_and_si256(_mm256_set1_epi64x(lanes as i64), bits), bits)
+    }
+}
+
 /// Even and odd elements within halves, which come out as quarters 0, 2, 1, 3.
 ///
 /// # Safety
@@ -269,11 +293,11 @@ lanes!(
     f32, __m256, 8, MASK_32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_storeu_ps,
     _mm256_maskstore_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_fmsub_ps,
     _mm256_fnmadd_ps, _mm256_max_ps, _mm256_min_ps, transpose_8x8, deinterleave_32, pattern_32, _mm256_permutevar8x32_ps,
-    _mm256_blendv_ps, _mm256_castsi256_ps
+    _mm256_blendv_ps, mask_32, _mm256_castsi256_ps
 );
 lanes!(
     f64, __m256d, 4, MASK_64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_maskload_pd, _mm256_storeu_pd,
     _mm256_maskstore_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd,
     _mm256_fnmadd_pd, _mm256_max_pd, _mm256_min_pd, transpose_4x4, deinterleave_64, pattern_64, permute_64, _mm256_blendv_pd,
-    _mm256_castsi256_pd
+    mask_64, _mm256_castsi256_pd
 );

@@ -39,8 +39,7 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
-            unsafe fn load_between(self, from: *const $element, first: usize, last: usize, outside: $vector) -> $vector {
-                let lanes = first_lanes::<$lanes>(last) & !first_lanes::<$lanes>(first);
+            unsafe fn load_lanes(self, from: *const $element, lanes: u64, outside: $vector) -> $vector {
                 // SAFETY: as in `load_part`.
                 unsafe { $load_over(outside, lanes as $mask, from) }
             }

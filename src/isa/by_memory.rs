@@ -21,26 +21,28 @@ pub(super) fn shift<T: Copy, I: Lanes<T>>(isa: I, low: I::Vector, high: I::Vecto
     }
 }
 
-/// See [`Lanes::load_between`].
+/// See [`Lanes::load_lanes`].
 ///
 /// # Safety
 /// As there.
 #[inline(always)]
-pub(super) unsafe fn load_between<T: Copy, I: Lanes<T>>(
+pub(super) unsafe fn load_lanes<T: Copy, I: Lanes<T>>(
     isa: I,
     from: *const T,
-    [first, last]: [usize; 2],
+    lanes: u64,
     outside: I::Vector,
 ) -> I::Vector {
-    debug_assert!(last <= I::LANES && I::LANES <= MOST_LANES);
-    let mut lanes = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
+    debug_assert!(I::LANES <= MOST_LANES);
+    let mut values = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
     // SAFETY: a vector fits, all of which is written before it is read; the caller vouches for the elements.
     unsafe {
-        isa.store(lanes.as_mut_ptr().cast(), outside);
-        for (lane, value) in lanes.iter_mut().enumerate().take(last).skip(first) {
-            *value = MaybeUninit::new(*from.wrapping_add(lane));
+        isa.store(values.as_mut_ptr().cast(), outside);
+        for (lane, value) in values.iter_mut().enumerate().take(I::LANES) {
+            if lanes >> lane & 1 == 1 {
+                *value = MaybeUninit::new(*from.wrapping_add(lane));
+            }
         }
-        isa.load(lanes.as_ptr().cast())
+        isa.load(values.as_ptr().cast())
     }
 }
 

@@ -61,23 +61,18 @@ pub trait Lanes<T>: Isa {
     /// # Safety
     /// `from` is valid for reading `count` elements.
     unsafe fn load_part(self, from: *const T, count: usize) -> Self::Vector;
-    /// Reads the elements of the lanes `first..last`, of which there may be none; the other lanes are those of `outside`.
+    /// Reads the elements of those lanes whose bit in `lanes` is set, the lowest for the first; the other lanes are those of
+    /// `outside`. Bits beyond the last lane do not count.
     ///
     /// # Safety
     /// `from + lane` is valid for reading for each of these lanes.
     #[inline(always)]
-    unsafe fn load_between(
-        self,
-        from: *const T,
-        first: usize,
-        last: usize,
-        outside: Self::Vector,
-    ) -> Self::Vector
+    unsafe fn load_lanes(self, from: *const T, lanes: u64, outside: Self::Vector) -> Self::Vector
     where
         T: Copy,
     {
         // SAFETY: vouched for by the caller.
-        unsafe { by_memory::load_between(self, from, [first, last], outside) }
+        unsafe { by_memory::load_lanes(self, from, lanes, outside) }
     }
     /// Writes `LANES` elements, unaligned.
     ///
@@ -158,6 +153,12 @@ pub trait Lanes<T>: Isa {
             }
         }
     }
+}
+
+/// A number whose lowest bits are set, so many of them: the first lanes, for [`Lanes::load_lanes`].
+#[inline(always)]
+pub(crate) fn first_bits(count: usize) -> u64 {
+    if count < 64 { (1 << count) - 1 } else { u64::MAX }
 }
 
 /// An inner loop, generic over the instruction set. `run` must be `#[inline(always)]`.

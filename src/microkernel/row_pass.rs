@@ -29,30 +29,29 @@ pub(crate) fn order(taps: usize, lanes: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Computes `rows` x `width` outputs.
+/// Computes `width` outputs.
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `from + t * term_step + r * from_step + offset + x` is readable for all `t < terms`, `r < rows`, each of `offsets`,
-///   and `x < width` rounded up to `lanes`;
+/// * `from + t * term_step + offset + x` is readable for all `t < terms`, each of `offsets`, and `x < width` rounded up to
+///   `lanes`;
 /// * `taps` holds as many taps as there are offsets for each term, in [`order`];
 /// * if `is_dense`, the offsets are 0, 1, 2, ... in that order;
 /// * `bias_row`, if there is one, holds `width` values rounded up to `lanes`;
-/// * `to + r * to_row_step + x * to_step` is readable and writable for all `r < rows`, `x < width`.
+/// * `to + x * to_step` is readable and writable for all `x < width`.
 pub(crate) struct RowPass<'a, T> {
     pub(crate) from: *const T,
     pub(crate) term_step: usize,
-    pub(crate) from_step: usize,
     pub(crate) terms: usize,
     /// Where each tap finds its first input.
     pub(crate) offsets: &'a [isize],
     pub(crate) is_dense: bool,
     pub(crate) taps: *const T,
     pub(crate) to: *mut T,
-    pub(crate) to_row_step: isize,
     pub(crate) to_step: isize,
-    pub(crate) rows: usize,
     pub(crate) width: usize,
+    /// Values that are wanted soon, as many: asked for on the way.
+    pub(crate) ahead: Option<*const T>,
     pub(crate) bias: T,
     /// Where each value has a bias of its own.
     pub(crate) bias_row: Option<*const T>,
@@ -69,37 +68,38 @@ impl<T: Element> Microkernel<T> for RowPass<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        for row in 0..self.rows {
-            let mut column = 0;
-            // SAFETY: each block starts at a column below `width` and is no wider than what is left, rounded up to
-            // whole vectors.
-            unsafe {
-                while column < self.width {
-                    column += match (self.width - column).div_ceil(I::LANES) {
-                        VECTORS.. => self.block::<I, VECTORS>(isa, row, column),
-                        2.. => self.block::<I, 2>(isa, row, column),
-                        _ => self.block::<I, 1>(isa, row, column),
-                    };
-                }
+        let mut column = 0;
+        // SAFETY: each block starts at a column below `width` and is no wider than what is left, rounded up to whole vectors.
+        unsafe {
+            while column < self.width {
+                column += match (self.width - column).div_ceil(I::LANES) {
+                    VECTORS.. => self.block::<I, VECTORS>(isa, column),
+                    2.. => self.block::<I, 2>(isa, column),
+                    _ => self.block::<I, 1>(isa, column),
+                };
             }
         }
     }
 }
 
 impl<T: Element> RowPass<'_, T> {
-    /// `V` vectors of outputs from (`row`, `column`); returns how many columns that are.
+    /// `V` vectors of outputs from `column` on; returns how many columns that are.
     ///
     /// # Safety
-    /// `row` is a row of the tile, `column` and what follows, rounded up to whole vectors, are columns of it.
+    /// `column` and what follows, rounded up to whole vectors, are columns of the row.
     #[inline(always)]
-    unsafe fn block<I: Lanes<T>, const V: usize>(&self, isa: I, row: usize, column: usize) -> usize {
+    unsafe fn block<I: Lanes<T>, const V: usize>(&self, isa: I, column: usize) -> usize {
         let width = V * I::LANES;
-        // SAFETY: the row and the columns are parts of the tile; see `RowPass`.
+        if let Some(ahead) = self.ahead {
+            for v in 0..V {
+                isa.prefetch(ahead.wrapping_add(column + v * I::LANES));
+            }
+        }
+        // SAFETY: the columns are a part of the row; see `RowPass`.
         unsafe {
-            let offset = row as isize * self.to_row_step + column as isize * self.to_step;
             let target = Target {
-                first: self.to.offset(offset),
-                row_step: self.to_row_step,
+                first: self.to.offset(column as isize * self.to_step),
+                row_step: 0,
                 step: self.to_step,
                 rows: 1,
                 columns: width.min(self.width - column),
@@ -115,7 +115,7 @@ impl<T: Element> RowPass<'_, T> {
             if self.finish.accumulates() {
                 self.finish.add_old(isa, &mut sums, to, row_step);
             }
-            let mut from = self.from.add(row * self.from_step + column);
+            let mut from = self.from.add(column);
             let mut taps = self.taps;
             for _ in 0..self.terms {
                 if V == VECTORS && self.is_dense {

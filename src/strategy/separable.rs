@@ -114,7 +114,7 @@ impl<T: Element> Strategy<T> for Separable {
         let shape = SeparableShape {
             terms: found.terms,
             is_interleaved: cut.bundle.count > 1,
-            is_paired: cut.pairs > 0 && cut.bundle.count == 1,
+            has_few_taps: cut.has_few_taps(problem, cut.bundle.count),
             is_level: cut.is_level,
             piece: cut.piece,
             work: cut.work,

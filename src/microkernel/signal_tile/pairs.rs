@@ -15,7 +15,7 @@ pub(super) const MOST_PAIRS: usize = 5;
 const BLOCKS: usize = 6;
 
 /// Least taps, see [`pays`].
-const LEAST_TAPS: usize = 6;
+const LEAST_TAPS: usize = 10;
 /// Bytes.
 const CACHE_LINE: usize = 64;
 

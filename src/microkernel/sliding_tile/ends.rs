@@ -8,7 +8,7 @@ use core::ops::Range;
 use super::rows::Reader;
 use super::{HotLoop, SHARED_ROWS, SlidingTile};
 use crate::element::Element;
-use crate::isa::{Lanes, Microkernel};
+use crate::isa::{Lanes, Microkernel, first_bits};
 
 /// A [`SlidingTile`] that reads no columns but those `inside`.
 ///
@@ -27,19 +27,18 @@ pub(super) fn hot_loops() -> [HotLoop; 1] {
     [HotLoop { microkernel: "EndsTile", multiply_adds: SHARED_ROWS }]
 }
 
-/// The lanes `first..last`; the others are `outside`.
+/// The lanes whose bits are set; the others are `outside`.
 #[derive(Clone, Copy)]
-struct Between<T> {
-    first: usize,
-    last: usize,
+struct Inside<T> {
+    lanes: u64,
     outside: T,
 }
 
-impl<T: Element> Reader<T> for Between<T> {
+impl<T: Element> Reader<T> for Inside<T> {
     #[inline(always)]
     unsafe fn load<I: Lanes<T>>(self, isa: I, from: *const T) -> I::Vector {
         // SAFETY: vouched for by the caller.
-        unsafe { isa.load_between(from, self.first, self.last, isa.splat(self.outside)) }
+        unsafe { isa.load_lanes(from, self.lanes, isa.splat(self.outside)) }
     }
 }
 
@@ -72,9 +71,9 @@ impl<T: Element> EndsTile<'_, T> {
         for column in (0..self.tile.width).step_by(I::LANES) {
             let reader_at = |offset: isize| {
                 let at = offset.wrapping_add(column as isize);
-                let lane = |edge: isize| edge.saturating_sub(at).clamp(0, I::LANES as isize) as usize;
-                let [first, last] = [self.inside.start, self.inside.end].map(lane);
-                Between { first, last, outside: self.outside }
+                let below = |edge: isize| first_bits(edge.saturating_sub(at).max(0) as usize);
+                let lanes = below(self.inside.end) & !below(self.inside.start);
+                Inside { lanes, outside: self.outside }
             };
             // SAFETY: columns of the tile, of which the reader reads those inside.
             unsafe { self.tile.block::<I, ROWS, 1, 0, _>(isa, row, column, reader_at) };

@@ -18,7 +18,7 @@ use core::ops::Range;
 
 use super::band::{Band, BandShape, RowSpacing, row_axis};
 use super::interleaved::{Interleaved, channels, period};
-use super::signal::{Signal, is_paired};
+use super::signal::{Signal, has_few_taps, is_paired};
 use super::taps::TapOrder;
 use crate::call::Call;
 use crate::conv::Operation;
@@ -75,6 +75,7 @@ pub(super) fn estimate<T: Element>(problem: &Problem, machine: &Machine, kernel:
         tasks: problem.columns.output.div_ceil(TASK_COLUMNS),
         tap_period: order.period,
         is_signal: signal.is_some(),
+        has_few_taps: signal.is_some() && has_few_taps(problem),
         is_paired: signal.is_some() && is_paired(problem),
         ends_are_masked: pixel.is_none()
             && can_mask_ends(problem, &spacing)

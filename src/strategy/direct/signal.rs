@@ -36,6 +36,12 @@ pub(super) fn is_paired(problem: &Problem) -> bool {
     pays && columns.dilation == 1 && is_signal(problem)
 }
 
+/// Whether its signals have so few taps that none of them share loads, and they keep their order.
+pub(super) fn has_few_taps(problem: &Problem) -> bool {
+    let columns = &problem.columns;
+    columns.taps <= problem.isa.lanes(problem.element) && columns.dilation == 1 && is_signal(problem)
+}
+
 /// Which tile computes.
 #[derive(Clone, Copy, PartialEq)]
 enum Tile {
@@ -90,7 +96,7 @@ impl Signal {
         let lanes = problem.isa.lanes(problem.element);
         let tile = match () {
             () if is_paired(problem) => Tile::Pairs,
-            () if columns.taps <= lanes && columns.dilation == 1 => Tile::FewTaps,
+            () if has_few_taps(problem) => Tile::FewTaps,
             () => Tile::Sliding,
         };
         let (output, extent) = (columns.output, columns.extent);
@@ -241,8 +247,10 @@ impl<T: Element> Job<'_, T> {
             inside,
             outside: self.plan.extensions.constant_of_columns().unwrap_or_default(),
             taps: &self.call.packed[channel * taps..][..taps],
+            step: 1,
             output: self.call.output_at(item, channel, [0, columns.start]),
             width: columns.len(),
+            ahead: None,
             bias: self.call.bias(channel),
             finish: &self.plan.finish,
             // SAFETY: inputs as the caller vouches; outputs inside the output view, whose shape was checked, and

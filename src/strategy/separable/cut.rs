@@ -5,7 +5,7 @@ use crate::conv::Layout;
 use crate::cost::Machine;
 use crate::low_rank::LowRank;
 use crate::microkernel::column_pass::tall;
-use crate::microkernel::signal_tile::{pairs_pay, phases_len};
+use crate::microkernel::signal_tile::farthest;
 use crate::problem::{Axis, Problem, gcd};
 use crate::workspace::Booking;
 
@@ -79,8 +79,10 @@ pub(super) struct Cut {
     /// For strides along rows: pixels of a phase, and values of all phases of a row; else zero.
     pub(super) segment: usize,
     pub(super) dealt_pitch: usize,
-    /// Values that rows are dealt out to, even and odd, where that pays; else zero.
-    pub(super) pairs: usize,
+    /// Whether input and output exceed the second-level cache.
+    pub(super) is_far: bool,
+    /// Whether rows are sums of few taps, which keep their order.
+    few_taps: bool,
     /// Whether the taps of columns, and those of rows, are all alike and summed first.
     pub(super) is_level: [bool; 2],
     /// For such rows: outputs that are summed at once, and room for their sums; else zero.
@@ -88,13 +90,17 @@ pub(super) struct Cut {
     pub(super) work: usize,
 }
 
-/// Whether the sums along a row are those of a signal whose even and odd inputs are worth dealing out. Taps stay in their
-/// order if a vector has as many lanes.
-fn is_paired(problem: &Problem, found: &LowRank) -> bool {
+/// Whether the planes, in and out, exceed the second-level cache.
+fn is_far(problem: &Problem, machine: &Machine) -> bool {
+    let values = |shape: [usize; 4]| shape.iter().map(|&size| size as f64).product::<f64>();
+    let bytes = problem.element.size() as f64;
+    (values(problem.input_shape()) + values(problem.output_shape())) * bytes > machine.l2 as f64
+}
+
+/// Whether the sums along a row are those of a signal of few taps. Taps stay in their order if a vector has as many lanes.
+fn has_few_taps(problem: &Problem, found: &LowRank) -> bool {
     let (columns, lanes) = (&problem.columns, problem.isa.lanes(problem.element));
-    let is_row = found.terms == 1 && [columns.stride, columns.dilation] == [1, 1];
-    let pays = columns.taps <= lanes && pairs_pay(columns.taps, lanes, problem.element.size());
-    is_row && pays && problem.conv.accumulate == 0.0
+    found.terms == 1 && columns.stride == 1 && columns.taps <= lanes && problem.conv.accumulate == 0.0
 }
 
 /// Whether the taps of columns, and those of rows, are all alike and as many that it pays to sum first.
@@ -124,7 +130,6 @@ impl Cut {
             [true, _] => (rows.taps / 2).clamp(SUMS_TILE[0], SUMS_TILE[1]).min(in_phase),
             [false, _] => tall(problem.isa.registers()).min(in_phase),
         };
-        let is_paired = !is_level[1] && is_paired(problem, found);
         let lanes = problem.isa.lanes(problem.element);
         let mut cut = Cut {
             lanes,
@@ -139,7 +144,8 @@ impl Cut {
             pitch: 0,
             segment: 0,
             dealt_pitch: 0,
-            pairs: if is_paired { phases_len(lanes, problem.columns.taps) } else { 0 },
+            is_far: is_far(problem, machine),
+            few_taps: !is_level[1] && has_few_taps(problem, found),
             is_level,
             piece: 0,
             work: 0,
@@ -184,6 +190,12 @@ impl Cut {
         outputs.saturating_sub(1).checked_mul(columns.stride)?.checked_add(columns.extent)
     }
 
+    /// Whether there is a tile for the few taps of rows of so many planes side by side.
+    pub(super) fn has_few_taps(&self, problem: &Problem, planes: usize) -> bool {
+        let reach = (problem.columns.extent - 1).checked_mul(planes);
+        self.few_taps && reach.is_some_and(|reach| reach <= farthest(self.lanes, problem.element.size()))
+    }
+
     /// Where a tap of a row finds its first input, in pixels.
     pub(super) fn offset(&self, problem: &Problem, tap: usize) -> usize {
         let Axis { stride, dilation, .. } = problem.columns;
@@ -215,7 +227,6 @@ impl Cut {
             .add::<u8>(values(self.sums(), self.pitch))
             .add::<u8>(values(self.sums(), self.dealt_pitch))
             .add::<u8>(values(1, self.bias_row()))
-            .add::<u8>(values(1, self.pairs))
             .add::<u8>(values(1, self.work))
             .add::<*const u8>(self.inputs)
             .add::<*const u8>(self.inputs)

@@ -14,7 +14,7 @@ use crate::microkernel::column_pass::ColumnPass;
 use crate::microkernel::column_sums::ColumnSums;
 use crate::microkernel::row_pass::RowPass;
 use crate::microkernel::row_sums::RowSums;
-use crate::microkernel::signal_tile::{Pairs, Row};
+use crate::microkernel::signal_tile::{FewTaps, Row};
 use crate::window::{Pixels, Plane};
 use crate::workspace::take;
 
@@ -47,7 +47,6 @@ struct Room<'a, T> {
     sums: &'a mut [T],
     dealt: &'a mut [T],
     bias: &'a mut [T],
-    pairs: &'a mut [T],
     work: &'a mut [T],
     /// The rows under a tile: for the segments that are copied, and for that in place.
     copies: &'a mut [*const T],
@@ -66,7 +65,6 @@ impl<T: Element> SeparablePlan<T> {
             sums: take::<T>(&mut memory, cut.sums() * cut.pitch),
             dealt: take::<T>(&mut memory, cut.sums() * cut.dealt_pitch),
             bias: take::<T>(&mut memory, cut.bias_row()),
-            pairs: take::<T>(&mut memory, cut.pairs),
             work: take::<T>(&mut memory, cut.work),
             copies: take::<*const T>(&mut memory, cut.inputs),
             rows: take::<*const T>(&mut memory, cut.inputs),
@@ -139,16 +137,18 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         }
         if cut.is_level[1] {
             self.sum_level_rows(rows, room);
-        } else if self.is_paired() {
-            self.sum_pairs(rows, room);
+        } else if self.has_few_taps() {
+            self.sum_few_taps(rows, room);
         } else {
             self.sum_rows(rows, room);
         }
     }
 
-    /// Whether sums along rows are those of signals, one by one.
-    fn is_paired(&self) -> bool {
-        self.plan.cut.pairs > 0 && self.planes == 1 && self.call.output_strides[3] == 1
+    /// Whether sums along rows are those of signals, one by one, whose outputs are neighbours and have the same bias.
+    fn has_few_taps(&self) -> bool {
+        let are_neighbours = self.call.output_strides[3] == self.planes as isize;
+        let is_one_bias = self.planes == 1 || self.call.bias.is_none();
+        self.plan.cut.has_few_taps(&self.plan.problem, self.planes) && are_neighbours && is_one_bias
     }
 
     /// The input row under a row of the phase.
@@ -253,30 +253,42 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         } else {
             (room.sums[self.shift()..].as_ptr(), cut.pitch)
         };
-        let row = self.part.phase + rows.start * cut.spacing;
-        let strides = self.call.output_strides;
-        let pass = RowPass {
-            from,
-            term_step: cut.tile * pitch,
-            from_step: pitch,
-            terms: plan.terms,
-            offsets: if planes == 1 { &plan.offsets } else { &plan.bundle_offsets },
-            is_dense: planes == 1 && columns.stride == 1 && columns.dilation == 1,
-            taps: self.taps().1.as_ptr(),
-            to: self.call.output_at(self.part.item, self.part.channel, [row, self.part.columns.start]),
-            to_row_step: strides[2].wrapping_mul(cut.spacing as isize),
-            to_step: if planes == 1 { strides[3] } else { 1 },
-            rows: rows.len(),
-            width: self.part.columns.len() * planes,
-            bias: self.call.bias(self.part.channel),
-            bias_row: (planes > 1 && !room.bias.is_empty()).then_some(room.bias.as_ptr()),
-            finish: plan.finish,
-            // SAFETY: the sums hold all values under these outputs, in rows with room for whole vectors; so do their
-            // phases. The outputs are inside the output view, whose shape was checked. Steps may wrap where they are not
-            // taken (one row, one column).
-            _vouched: unsafe { Vouched::new() },
-        };
-        T::dispatch(plan.problem.isa, pass);
+        let lines = (0..rows.len()).map(|line| from.wrapping_add(line * pitch));
+        for (r, from) in rows.clone().zip(lines) {
+            let pass = RowPass {
+                from,
+                term_step: cut.tile * pitch,
+                terms: plan.terms,
+                offsets: if planes == 1 { &plan.offsets } else { &plan.bundle_offsets },
+                is_dense: planes == 1 && columns.stride == 1 && columns.dilation == 1,
+                taps: self.taps().1.as_ptr(),
+                to: self.output_row(r),
+                to_step: if planes == 1 { self.call.output_strides[3] } else { 1 },
+                width: self.part.columns.len() * planes,
+                ahead: self.ahead(r - rows.start),
+                bias: self.call.bias(self.part.channel),
+                bias_row: (planes > 1 && !room.bias.is_empty()).then_some(room.bias.as_ptr()),
+                finish: plan.finish,
+                // SAFETY: the sums hold all values under these outputs, in rows with room for whole vectors; so do their
+                // phases. The outputs are inside the output view, whose shape was checked. Steps may wrap where they are
+                // not taken (one column).
+                _vouched: unsafe { Vouched::new() },
+            };
+            T::dispatch(plan.problem.isa, pass);
+        }
+    }
+
+    /// Where the strip begins in an output row of the phase.
+    fn output_row(&self, row: usize) -> *mut T {
+        let row = self.part.phase + row * self.plan.cut.spacing;
+        self.call.output_at(self.part.item, self.part.channel, [row, self.part.columns.start])
+    }
+
+    /// The input row to ask for while this row of a tile is finished: as many as the next tile has new ones, if they come from
+    /// beyond the second-level cache. Asked for when they are needed, they would be waited for.
+    fn ahead(&self, line: usize) -> Option<*const T> {
+        let is_far = self.plan.cut.is_far && self.plan.cut.step == 1;
+        if is_far { self.row_in_place(self.next + line) } else { None }
     }
 
     /// The same, where all taps of the row are alike.
@@ -286,8 +298,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         let to_step = if planes == 1 { self.call.output_strides[3] } else { 1 };
         let width = self.part.columns.len() * planes;
         for (r, sums) in rows.zip(room.sums.chunks_exact(cut.pitch)) {
-            let row = self.part.phase + r * cut.spacing;
-            let to = self.call.output_at(self.part.item, self.part.channel, [row, self.part.columns.start]);
+            let to = self.output_row(r);
             for start in (0..width).step_by(cut.piece) {
                 let bias_row = (planes > 1 && !room.bias.is_empty()).then(|| room.bias[start..].as_ptr());
                 let sums = RowSums {
@@ -312,27 +323,29 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         }
     }
 
-    /// The same, where even and odd sums along columns are dealt out.
-    fn sum_pairs(&self, rows: Range<usize>, room: &mut Room<'_, T>) {
-        let (plan, cut, width) = (self.plan, &self.plan.cut, self.part.columns.len());
-        let taps = self.taps().1;
-        for (r, sums) in rows.clone().zip(room.sums.chunks_exact(cut.pitch)) {
-            let output = [self.part.phase + r * cut.spacing, self.part.columns.start];
+    /// The same, where there is a tile for few taps.
+    fn sum_few_taps(&self, rows: Range<usize>, room: &Room<'_, T>) {
+        let (plan, cut) = (self.plan, &self.plan.cut);
+        let (taps, width) = (self.taps().1, self.part.columns.len() * self.planes);
+        let step = plan.problem.columns.dilation * self.planes;
+        let start = rows.start;
+        for (r, sums) in rows.zip(room.sums.chunks_exact(cut.pitch)) {
             let row = Row {
                 input: sums[self.shift()..].as_ptr(),
-                inside: 0..width + taps.len() - 1,
+                inside: 0..width + (taps.len() - 1) * step,
                 outside: T::default(),
                 taps,
-                output: self.call.output_at(self.part.item, self.part.channel, output),
+                step,
+                output: self.output_row(r),
                 width,
+                ahead: self.ahead(r - start),
                 bias: self.call.bias(self.part.channel),
                 finish: &plan.finish,
                 // SAFETY: a row of sums holds all values under these outputs, which are neighbours inside the output
-                // view, whose shape was checked. What accumulates is not paired.
+                // view, whose shape was checked. What accumulates has no few taps. `has_few_taps` knows how far they reach.
                 _vouched: unsafe { Vouched::new() },
             };
-            // The phases have been booked for these taps and lanes.
-            T::dispatch(plan.problem.isa, Pairs { row, phases: room.pairs.as_mut_ptr() });
+            T::dispatch(plan.problem.isa, FewTaps(row));
         }
     }
 }
