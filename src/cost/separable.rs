@@ -51,12 +51,12 @@ const GATHER: f64 = 1.5;
 const SCATTER: f64 = 1.5;
 /// Cycles to deal a value out to the phases of a stride.
 const DEAL: f64 = 1.0;
-/// Bytes that memory beyond the second-level cache moves in a cycle, and how much of the shorter of computing and waiting for
-/// it is not hidden behind the other: where the next input rows are asked for ahead of time, and where they are not.
+/// Bytes that memory beyond the second-level cache moves in a cycle: where the next input rows are asked for ahead of time, and
+/// where they are not.
 const BYTES: f64 = 12.0;
-const BESIDE: f64 = 0.15;
 const LATE_BYTES: f64 = 8.35;
-const LATE_BESIDE: f64 = 0.36;
+/// How much of the shorter of computing and waiting for memory is not hidden behind the other.
+const BESIDE: f64 = 0.36;
 /// Cycles of a task, and of a tile.
 const TASK: f64 = 400.0;
 const TILE: f64 = 400.0;
@@ -82,9 +82,9 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
 
     let bytes = (inputs + outputs) * problem.element.size() as f64;
     let is_late = shape.is_level[1] || shape.step > 1;
-    let (rate, beside) = if is_late { (LATE_BYTES, LATE_BESIDE) } else { (BYTES, BESIDE) };
+    let rate = if is_late { LATE_BYTES } else { BYTES };
     let waiting = if planes * bytes > machine.l2 as f64 { bytes / rate } else { 0.0 };
-    let plane = compute.max(waiting) + beside * compute.min(waiting);
+    let plane = compute.max(waiting) + BESIDE * compute.min(waiting);
     (planes * plane + shape.tasks as f64 * TASK) / Constants::CLOCK
 }
 
