@@ -279,6 +279,7 @@ impl<T: Element> Plan<T> {
         mut output: ViewMut<'_, T>,
         workspace: &mut [u8],
     ) -> Result<(), Error> {
+        debug_assert!(self.check_packing(packed).is_ok());
         self.check_operands(&input, &output, workspace.len(), 1)?;
         let call = Call::new(input, &mut output, packed.values.as_slice(), packed.bias.as_deref());
         self.run(&call, workspace);

@@ -1,6 +1,8 @@
 //! What the passes of `separable` cost. Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, AVX-512, by
-//! `cargo bench --bench cases -- --file benches/cases/separable.txt`, and `boxes.txt` for taps that are all alike.
+//! `cargo bench --bench cases -- --file benches/cases/separable.txt`, and `boxes.txt` for taps that are all alike; `BYTES` on
+//! 2026-11-22 on an AMD EPYC (Zen 5).
 
+use super::planes::{FEW, FEW_VECTOR};
 use super::{Constants, Machine};
 use crate::conv::{Border, Layout};
 use crate::problem::Problem;
@@ -21,6 +23,8 @@ pub(crate) struct SeparableShape {
     /// Output rows of a tile, and input rows from one to the next.
     pub(crate) tile: usize,
     pub(crate) step: usize,
+    /// Whether input rows are asked for ahead of time.
+    pub(crate) asks_ahead: bool,
     /// Values that are summed along columns for each plane.
     pub(crate) inputs: f64,
     pub(crate) tasks: usize,
@@ -33,9 +37,6 @@ const ROWS: f64 = 0.89;
 /// side, of which some do not.
 const LOAD: f64 = 1.25;
 const SIDE: f64 = 1.09;
-/// Cycles of a multiply-add of vectors where lanes are shifted for few taps, and of a vector of outputs besides.
-const FEW: f64 = 0.72;
-const FEW_VECTOR: f64 = 1.5;
 /// Cycles to load a vector and to store it at least.
 const MOVE: f64 = 3.0;
 /// Where equal taps are summed first: cycles to add a vector of an input row, and what an output takes besides; of each
@@ -81,8 +82,7 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
     let compute = sums + results + tiles + edges(problem) + strided(problem, shape, [inputs, outputs]);
 
     let bytes = (inputs + outputs) * problem.element.size() as f64;
-    let is_late = shape.is_level[1] || shape.step > 1;
-    let rate = if is_late { LATE_BYTES } else { BYTES };
+    let rate = if shape.asks_ahead { BYTES } else { LATE_BYTES };
     let waiting = if planes * bytes > machine.l2 as f64 { bytes / rate } else { 0.0 };
     let plane = compute.max(waiting) + BESIDE * compute.min(waiting);
     (planes * plane + shape.tasks as f64 * TASK) / Constants::CLOCK

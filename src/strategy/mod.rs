@@ -114,7 +114,7 @@ pub(crate) struct Packing {
 }
 
 impl PartialEq for Packing {
-    /// The name last, and most often by its address: this is asked in every call.
+    /// The name last, and most often by its address: this is asked in every call but those of a convolver.
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         let Packing { strategy, kernel, groups, flipped, tiles, len, scratch } = self;

@@ -120,6 +120,7 @@ impl<T: Element> Strategy<T> for Separable {
             work: cut.work,
             tile: cut.tile,
             step: cut.step,
+            asks_ahead: cut.asks_ahead(),
             inputs: cut.inputs(problem),
             tasks: cut.tasks(problem),
         };

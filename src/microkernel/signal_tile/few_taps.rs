@@ -32,7 +32,9 @@ impl<T: Element> Microkernel<T> for FewTaps<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        if self.0.reach() <= I::LANES {
+        let reach = self.0.reach();
+        debug_assert!(reach <= farthest(I::LANES, size_of::<T>()));
+        if !I::SHIFTS || reach <= I::LANES {
             self.0.outputs::<I, false>(isa)
         } else {
             self.0.outputs::<I, true>(isa)

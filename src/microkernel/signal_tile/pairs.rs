@@ -14,7 +14,7 @@ pub(super) const MOST_PAIRS: usize = 5;
 /// So many of the widest blocks are computed from inputs that have been dealt out together.
 const BLOCKS: usize = 6;
 
-/// Least taps, see [`pays`].
+/// Least taps, see [`pays`]: fewer are shifted in registers, if a vector has as many lanes.
 const LEAST_TAPS: usize = 10;
 /// Bytes.
 const CACHE_LINE: usize = 64;
@@ -23,7 +23,7 @@ const CACHE_LINE: usize = 64;
 /// that loads are worth saving, and up to twice as many taps as they have lanes. With more, taps a vector apart share
 /// more loads.
 pub(crate) fn pays(taps: usize, lanes: usize, size: usize) -> bool {
-    lanes * size >= CACHE_LINE && (LEAST_TAPS..=2 * lanes).contains(&taps)
+    lanes * size >= CACHE_LINE && (LEAST_TAPS.min(lanes + 1)..=2 * lanes).contains(&taps)
 }
 
 /// Values of `phases` for so many taps.
@@ -41,8 +41,8 @@ fn phase(lanes: usize, taps: usize) -> usize {
 /// A [`Row`] whose inputs are dealt out.
 ///
 /// # Safety
-/// Whoever makes it vouches for the row as well, that there are two taps or more, and that `phases` is readable and
-/// writable for [`phases_len`] values.
+/// Whoever makes it vouches for the row as well, that it has two neighbouring taps or more (`step` 1), and that `phases` is
+/// readable and writable for [`phases_len`] values.
 pub(crate) struct Pairs<'a, T> {
     pub(crate) row: Row<'a, T>,
     pub(crate) phases: *mut T,
@@ -54,6 +54,7 @@ impl<T: Element> Microkernel<T> for Pairs<'_, T> {
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
         let Pairs { row, phases } = self;
+        debug_assert!(row.step == 1);
         let pair = 2 * I::LANES;
         let phases = [phases, phases.wrapping_add(phase(I::LANES, row.taps.len()))];
         for start in (0..row.width).step_by(BLOCKS * MOST_PAIRS * pair) {

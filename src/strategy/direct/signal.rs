@@ -254,7 +254,7 @@ impl<T: Element> Job<'_, T> {
             bias: self.call.bias(channel),
             finish: &self.plan.finish,
             // SAFETY: inputs as the caller vouches; outputs inside the output view, whose shape was checked, and
-            // neighbours; a problem that accumulates is not of this kind.
+            // neighbours; a problem that accumulates is not of this kind. Few taps reach less than a vector.
             _vouched: unsafe { Vouched::new() },
         };
         match self.signal.tile {

@@ -80,7 +80,7 @@ pub(super) struct Cut {
     pub(super) segment: usize,
     pub(super) dealt_pitch: usize,
     /// Whether input and output exceed the second-level cache.
-    pub(super) is_far: bool,
+    is_far: bool,
     /// Whether rows are sums of few taps, which keep their order.
     few_taps: bool,
     /// Whether the taps of columns, and those of rows, are all alike and summed first.
@@ -145,7 +145,7 @@ impl Cut {
             segment: 0,
             dealt_pitch: 0,
             is_far: is_far(problem, machine),
-            few_taps: !is_level[1] && has_few_taps(problem, found),
+            few_taps: has_few_taps(problem, found),
             is_level,
             piece: 0,
             work: 0,
@@ -188,6 +188,11 @@ impl Cut {
     /// Inputs under so many outputs of a row.
     fn span(&self, columns: &Axis, outputs: usize) -> Option<usize> {
         outputs.saturating_sub(1).checked_mul(columns.stride)?.checked_add(columns.extent)
+    }
+
+    /// Whether input rows are asked for ahead of time, one while each output row is finished.
+    pub(super) fn asks_ahead(&self) -> bool {
+        self.is_far && self.step == 1 && !self.is_level[1]
     }
 
     /// Whether there is a tile for the few taps of rows of so many planes side by side.

@@ -144,10 +144,10 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         }
     }
 
-    /// Whether sums along rows are those of signals, one by one, whose outputs are neighbours and have the same bias.
+    /// Whether there is a tile for few taps, whose outputs are neighbours and have the same bias.
     fn has_few_taps(&self) -> bool {
         let are_neighbours = self.call.output_strides[3] == self.planes as isize;
-        let is_one_bias = self.planes == 1 || self.call.bias.is_none();
+        let is_one_bias = !self.plan.cut.bundle.needs_shared || self.planes == 1 || self.call.bias.is_none();
         self.plan.cut.has_few_taps(&self.plan.problem, self.planes) && are_neighbours && is_one_bias
     }
 
@@ -287,8 +287,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
     /// The input row to ask for while this row of a tile is finished: as many as the next tile has new ones, if they come from
     /// beyond the second-level cache. Asked for when they are needed, they would be waited for.
     fn ahead(&self, line: usize) -> Option<*const T> {
-        let is_far = self.plan.cut.is_far && self.plan.cut.step == 1;
-        if is_far { self.row_in_place(self.next + line) } else { None }
+        if self.plan.cut.asks_ahead() { self.row_in_place(self.next + line) } else { None }
     }
 
     /// The same, where all taps of the row are alike.
