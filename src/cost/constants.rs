@@ -50,6 +50,11 @@ impl Constants {
         Self::MULTIPLY_ADDS * if problem.isa.is_fused() { 1.0 } else { 0.5 }
     }
 
+    /// Whether loops shift lanes: where a vector is as long as a cache line, most unaligned loads cross one.
+    pub(super) fn shifts_lanes(problem: &Problem) -> bool {
+        problem.isa.lanes(problem.element) * problem.element.size() == 64
+    }
+
     /// Multiply-adds in a cycle at best.
     pub(super) fn peak(problem: &Problem) -> f64 {
         problem.isa.lanes(problem.element) as f64 * Self::vector_rate(problem)

@@ -156,8 +156,7 @@ fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
 fn tap_row(problem: &Problem, shape: &PlanesShape, vectors: f64) -> f64 {
     let rate = Constants::vector_rate(problem);
     let taps = problem.columns.taps;
-    // Whether lanes are shifted.
-    let is_shifted = problem.isa.lanes(problem.element) * problem.element.size() == 64;
+    let is_shifted = Constants::shifts_lanes(problem);
     if shape.is_paired {
         return vectors * (taps as f64 * PAIRED + DEALT);
     }

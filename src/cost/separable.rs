@@ -110,7 +110,7 @@ fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape, lane
         let slower = if bytes > machine.l1 { SLOWER } else { 1.0 };
         return LAST + (PASS * f64::from(passes) + ODD * f64::from(digits - 1)) * halo * slower;
     }
-    if shape.has_few_taps && lanes * problem.element.size() as f64 == 64.0 {
+    if shape.has_few_taps && Constants::shifts_lanes(problem) {
         return taps * FEW + FEW_VECTOR;
     }
     let is_dense = columns.stride == 1 && columns.dilation == 1 && !shape.is_interleaved;
