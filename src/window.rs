@@ -9,11 +9,11 @@ mod pixels;
 
 use core::ops::Range;
 
-pub(crate) use extension::Extensions;
+pub(crate) use extension::{Extensions, Place};
 pub(crate) use pixels::Pixels;
 
 use crate::element::Element;
-use extension::{Extension, Source};
+use extension::Extension;
 
 /// Those of `count` places `x`, `x + step`, ... that are inside `0..columns`.
 fn inside(x: isize, step: usize, count: usize, columns: usize) -> Range<usize> {
@@ -54,8 +54,8 @@ impl<'a, T: Element> Plane<'a, T> {
     /// `out[i] = padded(y, x + i * step)`.
     pub(crate) fn read(&self, y: isize, x: isize, step: usize, out: &mut [T]) {
         let row = match self.extensions.row(y, self.rows) {
-            Source::Value(value) => return out.fill(value),
-            Source::Index(row) => row,
+            Place::Value(value) => return out.fill(value),
+            Place::Index(row) => row,
         };
         // In the plane, unless the plane has no columns; then nothing is read through it.
         let base = self.base.wrapping_offset(row.wrapping_mul(self.row_stride));

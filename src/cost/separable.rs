@@ -1,6 +1,6 @@
 //! What the passes of `separable` cost. Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, AVX-512, by
-//! `cargo bench --bench cases -- --file benches/cases/separable.txt`, and `boxes.txt` for taps that are all alike; `BYTES` on
-//! 2026-11-22 on an AMD EPYC (Zen 5).
+//! `cargo bench --bench cases -- --file benches/cases/separable.txt`, and `boxes.txt` for taps that are all alike; `BYTES`,
+//! `BOTH` and `ROW` on 2026-11-22 on an AMD EPYC (Zen 5).
 
 use super::planes::{FEW, FEW_VECTOR};
 use super::{Constants, Machine};
@@ -15,6 +15,8 @@ pub(crate) struct SeparableShape {
     pub(crate) is_interleaved: bool,
     /// Whether rows have the tile of few taps.
     pub(crate) has_few_taps: bool,
+    /// Whether both sums are taken at once.
+    pub(crate) is_at_once: bool,
     /// Whether equal taps of columns, and of rows, are summed first.
     pub(crate) is_level: [bool; 2],
     /// For such rows: outputs that are summed at once, and the values under them.
@@ -37,6 +39,10 @@ const ROWS: f64 = 0.89;
 /// side, of which some do not.
 const LOAD: f64 = 1.25;
 const SIDE: f64 = 1.09;
+/// Where both sums are taken at once: cycles of a tap along columns and one along rows, and what a vector of outputs takes
+/// besides.
+const BOTH: f64 = 1.0;
+const BOTH_VECTOR: f64 = 1.2;
 /// Cycles to load a vector and to store it at least.
 const MOVE: f64 = 3.0;
 /// Where equal taps are summed first: cycles to add a vector of an input row, and what an output takes besides; of each
@@ -52,19 +58,21 @@ const GATHER: f64 = 1.5;
 const SCATTER: f64 = 1.5;
 /// Cycles to deal a value out to the phases of a stride.
 const DEAL: f64 = 1.0;
-/// Bytes that memory beyond the second-level cache moves in a cycle: where the next input rows are asked for ahead of time, and
-/// where they are not.
+/// Bytes that memory beyond the second-level cache moves in a cycle: where both sums are taken at once, where the next input
+/// rows are asked for ahead of time, and where they are not.
+const BYTES_AT_ONCE: f64 = 24.0;
 const BYTES: f64 = 12.0;
 const LATE_BYTES: f64 = 8.35;
 /// How much of the shorter of computing and waiting for memory is not hidden behind the other.
 const BESIDE: f64 = 0.36;
-/// Cycles of a task, and of a tile.
+/// Cycles of a task, and of a tile, however few rows it has.
 const TASK: f64 = 400.0;
 const TILE: f64 = 400.0;
-/// Cycles to begin copying a part of a row, and of a value of it: where it is a copy, and where a border repeats it.
-const ROW: f64 = 40.0;
-const COPY: f64 = 0.4;
+const LEAST_TILE: usize = 8;
+/// Cycles of a row for what its borders repeat, and of a value of that; of a value of a row of constants.
+const ROW: f64 = 10.0;
 const REPEAT: f64 = 1.0;
+const COPY: f64 = 0.4;
 
 /// Predicted seconds.
 pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &SeparableShape) -> f64 {
@@ -76,13 +84,17 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
 
     let column = column_cycles(problem, shape);
     let dealt = if problem.columns.stride > 1 { lanes * DEAL } else { 0.0 };
-    let sums = terms * shape.inputs / lanes * (column + dealt);
+    let sums = if shape.is_at_once { 0.0 } else { terms * shape.inputs / lanes * (column + dealt) };
     let results = terms * outputs / lanes * row_cycles(problem, machine, shape, lanes);
-    let tiles = (problem.rows.output as f64 / 8.0).ceil() * TILE;
+    let tiles = (problem.rows.output as f64 / shape.tile.max(LEAST_TILE) as f64).ceil() * TILE;
     let compute = sums + results + tiles + edges(problem) + strided(problem, shape, [inputs, outputs]);
 
     let bytes = (inputs + outputs) * problem.element.size() as f64;
-    let rate = if shape.asks_ahead { BYTES } else { LATE_BYTES };
+    let rate = match shape {
+        _ if shape.is_at_once => BYTES_AT_ONCE,
+        _ if shape.asks_ahead => BYTES,
+        _ => LATE_BYTES,
+    };
     let waiting = if planes * bytes > machine.l2 as f64 { bytes / rate } else { 0.0 };
     let plane = compute.max(waiting) + BESIDE * compute.min(waiting);
     (planes * plane + shape.tasks as f64 * TASK) / Constants::CLOCK
@@ -98,10 +110,13 @@ fn column_cycles(problem: &Problem, shape: &SeparableShape) -> f64 {
     MOVE.max(taps / (Constants::vector_rate(problem) * COLUMNS))
 }
 
-/// Cycles of the taps of a row for a vector of outputs.
+/// Cycles of the taps of a row for a vector of outputs, with those of columns if both are taken at once.
 fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape, lanes: f64) -> f64 {
     let columns = &problem.columns;
     let taps = columns.taps as f64;
+    if shape.is_at_once {
+        return taps * BOTH + BOTH_VECTOR;
+    }
     if shape.is_level[1] {
         let (passes, digits) = (columns.taps.ilog2(), columns.taps.count_ones());
         let halo = shape.work as f64 / shape.piece.max(1) as f64;
@@ -130,14 +145,12 @@ fn strided(problem: &Problem, shape: &SeparableShape, [inputs, outputs]: [f64; 2
     (if gathered { inputs * GATHER } else { 0.0 }) + if scattered { outputs * SCATTER } else { 0.0 }
 }
 
-/// Cycles to copy what lies under the edges.
+/// Cycles of what lies under the edges.
 fn edges(problem: &Problem) -> f64 {
     let (rows, columns, borders) = (&problem.rows, &problem.columns, problem.conv.border);
-    let value = |border: Border| match border {
-        Border::Zero | Border::Constant(_) => COPY,
-        _ => REPEAT,
-    };
-    let beside = columns.before as f64 * value(borders.left) + columns.after as f64 * value(borders.right);
-    let outside = (rows.before + rows.after) as f64;
-    rows.input as f64 * (2.0 * ROW + beside) + outside * (2.0 * ROW + columns.input as f64 * COPY)
+    let beside = (columns.before + columns.after) as f64;
+    let is_constant = |border: Border| matches!(border, Border::Zero | Border::Constant(_));
+    let outside = [(rows.before, borders.top), (rows.after, borders.bottom)];
+    let copied: usize = outside.iter().filter(|(_, border)| is_constant(*border)).map(|(rows, _)| rows).sum();
+    rows.output as f64 * (ROW + beside * REPEAT) + copied as f64 * columns.input as f64 * COPY
 }

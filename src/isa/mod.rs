@@ -34,6 +34,12 @@ pub unsafe trait Isa: Copy + Send + Sync + 'static {
         let _ = address;
     }
 
+    /// The same to the first-level cache, for what is wanted at once.
+    #[inline(always)]
+    fn prefetch_near<T>(self, address: *const T) {
+        let _ = address;
+    }
+
     /// Runs `kernel` compiled with this instruction set.
     fn run<T, K: Microkernel<T>>(self, kernel: K) -> K::Output
     where
@@ -199,6 +205,13 @@ macro_rules! x86_token {
                 use core::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
                 // SAFETY: every x86-64 processor has it, and it faults at no address.
                 unsafe { _mm_prefetch::<_MM_HINT_T1>(address.cast()) }
+            }
+
+            #[inline(always)]
+            fn prefetch_near<T>(self, address: *const T) {
+                use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+                // SAFETY: as above.
+                unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
             }
 
             #[inline(always)]

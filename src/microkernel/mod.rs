@@ -14,6 +14,7 @@ mod finish;
 pub(crate) mod gemm_tile;
 pub(crate) mod row_pass;
 pub(crate) mod row_sums;
+pub(crate) mod separable_tile;
 pub(crate) mod signal_tile;
 pub(crate) mod sliding_tile;
 pub(crate) mod spectrum;
@@ -57,6 +58,7 @@ pub fn hot_loops(registers: usize) -> Vec<HotLoop> {
     loops.extend(column_sums::hot_loops());
     loops.extend(row_pass::hot_loops());
     loops.extend(row_sums::hot_loops());
+    loops.extend(separable_tile::hot_loops(registers));
     loops.extend(signal_tile::hot_loops());
     loops
 }

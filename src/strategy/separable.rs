@@ -2,7 +2,7 @@
 //!
 //! Summing along columns first and along rows then takes `terms * (rows + columns)` products for an output instead of
 //! `rows * columns`. A tile of rows is summed along columns straight from the input, and along rows at once, from the
-//! cache, to the output. What lies under the edges is copied through the window into a ring of rows.
+//! cache, to the output. With few taps, both at once.
 //!
 //! It depends on the values of the kernel, so that it is there only where they are known when planning
 //! ([`LowRank`] finds the terms). It wins from 5x5 on, where the kernel is separable, by memory alone.
@@ -10,6 +10,8 @@
 //! docs/separable.md.
 
 mod cut;
+mod rows;
+mod sides;
 mod strip;
 
 use core::ops::Range;
@@ -115,6 +117,7 @@ impl<T: Element> Strategy<T> for Separable {
             terms: found.terms,
             is_interleaved: cut.bundle.count > 1,
             has_few_taps: cut.has_few_taps(problem, cut.bundle.count),
+            is_at_once: cut.is_at_once,
             is_level: cut.is_level,
             piece: cut.piece,
             work: cut.work,

@@ -81,7 +81,7 @@ fn within(at: isize, period: isize) -> isize {
 }
 
 /// What stands at a place of the padded input.
-pub(super) enum Source<T> {
+pub(crate) enum Place<T> {
     Value(T),
     Index(isize),
 }
@@ -114,14 +114,26 @@ impl<T: Element> Extensions<T> {
     }
 
     /// Where row `y` takes its values from.
-    pub(super) fn row(&self, y: isize, rows: usize) -> Source<T> {
-        if (0..rows as isize).contains(&y) {
-            return Source::Index(y);
-        }
-        let extension = if y < 0 { self.top } else { self.bottom };
-        match extension.constant(rows) {
-            Some(value) => Source::Value(value),
-            None => Source::Index(extension.run(y, rows).first),
-        }
+    #[inline]
+    pub(crate) fn row(&self, y: isize, rows: usize) -> Place<T> {
+        place([self.top, self.bottom], y, rows)
+    }
+
+    /// Where column `x` takes its values from, in rows inside.
+    pub(crate) fn column(&self, x: isize, columns: usize) -> Place<T> {
+        place([self.left, self.right], x, columns)
+    }
+}
+
+/// What stands at a place, between these borders.
+#[inline]
+fn place<T: Element>([before, behind]: [Extension<T>; 2], at: isize, len: usize) -> Place<T> {
+    if (0..len as isize).contains(&at) {
+        return Place::Index(at);
+    }
+    let extension = if at < 0 { before } else { behind };
+    match extension.constant(len) {
+        Some(value) => Place::Value(value),
+        None => Place::Index(extension.run(at, len).first),
     }
 }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::extension::{Extension, Extensions, Source};
+use super::extension::{Extension, Extensions, Place};
 use super::inside;
 use crate::element::Element;
 use crate::isa::InstructionSet;
@@ -46,8 +46,8 @@ impl<'a, T: Element> Pixels<'a, T> {
     pub(crate) fn read(&self, y: isize, x: isize, step: usize, pitch: usize, out: &mut [T]) {
         debug_assert!(pitch >= self.channels && out.len().is_multiple_of(pitch));
         let row = match self.extensions.row(y, self.rows) {
-            Source::Value(value) => return self.fill(value, pitch, out),
-            Source::Index(row) => row,
+            Place::Value(value) => return self.fill(value, pitch, out),
+            Place::Index(row) => row,
         };
         // In the input, unless it has no columns; then nothing is read through it.
         let base = self.base.wrapping_offset(row.wrapping_mul(self.row_stride));

@@ -1,6 +1,7 @@
 //! `separable`, which serves only kernels that are sums of few separable ones: what the walks over all strategies check
 //! with random kernels, with such kernels.
 
+mod at_once;
 mod plans;
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,6 +5,7 @@ use crate::conv::Layout;
 use crate::cost::Machine;
 use crate::low_rank::LowRank;
 use crate::microkernel::column_pass::tall;
+use crate::microkernel::separable_tile::serves;
 use crate::microkernel::signal_tile::farthest;
 use crate::problem::{Axis, Problem, gcd};
 use crate::workspace::Booking;
@@ -18,6 +19,8 @@ const TASK_ROWS: usize = 32;
 /// Output rows of a tile where taps of columns are all alike, half as many as taps within these limits: the more, the more
 /// often a sum of input rows serves.
 const SUMS_TILE: [usize; 2] = [16, 32];
+/// The same where sums along columns and rows are taken at once.
+const AT_ONCE_TILE: usize = 16;
 /// Least taps that are worth summing first where they are *level*: all alike.
 const LEAST_LEVEL: usize = 16;
 /// Bytes of the buffers of a single row, which stays in the first-level cache from pass to pass.
@@ -79,10 +82,14 @@ pub(super) struct Cut {
     /// For strides along rows: pixels of a phase, and values of all phases of a row; else zero.
     pub(super) segment: usize,
     pub(super) dealt_pitch: usize,
+    /// Most values to the left of an input that is read in place, and to the right of it.
+    pub(super) side: usize,
     /// Whether input and output exceed the second-level cache.
     is_far: bool,
     /// Whether rows are sums of few taps, which keep their order.
     few_taps: bool,
+    /// Whether sums along columns and rows are taken at once, where input and output are neighbours in memory.
+    pub(super) is_at_once: bool,
     /// Whether the taps of columns, and those of rows, are all alike and summed first.
     pub(super) is_level: [bool; 2],
     /// For such rows: outputs that are summed at once, and room for their sums; else zero.
@@ -144,12 +151,15 @@ impl Cut {
             pitch: 0,
             segment: 0,
             dealt_pitch: 0,
+            side: 0,
             is_far: is_far(problem, machine),
             few_taps: has_few_taps(problem, found),
+            is_at_once: false,
             is_level,
             piece: 0,
             work: 0,
         };
+        cut.take_at_once(problem)?;
         let comfortable = if rows.taps == 1 { line_bytes(problem) } else { machine.l2 / 2 };
         loop {
             cut.fit(problem)?;
@@ -161,6 +171,25 @@ impl Cut {
         }
     }
 
+    /// Where both sums can be taken at once, higher tiles are: what lies beside them is summed apart, for all rows together.
+    fn take_at_once(&mut self, problem: &Problem) -> Option<()> {
+        let rows = problem.rows.output.div_ceil(self.spacing).min(AT_ONCE_TILE);
+        if self.step == 1 && self.few_taps && self.serves(problem, rows, self.bundle.count) {
+            self.is_at_once = true;
+            self.tile = rows;
+            self.inputs = rows - 1 + problem.rows.taps;
+            self.block = self.block.checked_next_multiple_of(rows)?;
+        }
+        Some(())
+    }
+
+    /// Whether there is a tile that sums along columns and rows at once, of so many rows and planes side by side.
+    pub(super) fn serves(&self, problem: &Problem, rows: usize, planes: usize) -> bool {
+        let Axis { taps, before, dilation, .. } = problem.columns;
+        let isa = [self.lanes, problem.element.size()];
+        serves(isa, rows, [problem.rows.taps, taps], [before, dilation].map(|columns| columns * planes))
+    }
+
     /// Derives the sizes of rows from the width of the strip.
     fn fit(&mut self, problem: &Problem) -> Option<()> {
         let columns = &problem.columns;
@@ -169,6 +198,7 @@ impl Cut {
         let line = 64 / problem.element.size();
         let pitch = |values: usize| Some((values.checked_add(2 * self.lanes)?.div_ceil(line) | 1) * line);
         self.pitch = pitch(values)?;
+        self.side = (columns.extent - 1).checked_mul(self.bundle.count)?;
         if columns.stride > 1 {
             let reach = columns.extent - 1;
             self.segment = self.strip + reach / columns.stride;
@@ -208,6 +238,11 @@ impl Cut {
         if stride == 1 { at } else { at % stride * self.segment + at / stride }
     }
 
+    /// Values of a row of the sums along columns that are repeated on a side.
+    pub(super) fn side_pitch(&self) -> usize {
+        self.side + self.lanes
+    }
+
     /// Rows of sums along columns: those of each term.
     pub(super) fn sums(&self) -> usize {
         self.terms * self.tile
@@ -233,7 +268,12 @@ impl Cut {
             .add::<u8>(values(self.sums(), self.dealt_pitch))
             .add::<u8>(values(1, self.bias_row()))
             .add::<u8>(values(1, self.work))
-            .add::<*const u8>(self.inputs)
+            .add::<*const u8>(self.inputs + self.tile)
+            .add::<isize>(self.side)
+            .add::<u8>(values(1, self.lanes))
+            .add::<isize>(self.side)
+            .add::<u8>(values(1, self.lanes))
+            .add::<u8>(values(self.sums(), self.side_pitch()))
             .add::<*const u8>(self.inputs)
             .bytes()
     }
