@@ -106,10 +106,10 @@ impl<T: Element> Strip<'_, '_, T> {
             // them. `Cut::side` says how many there are at most.
             unsafe { self.sum_values(rows, inputs, side.repeated.clone(), to) };
             let places = &side.places[..side.values.len()];
-            for line in (0..self.plan.terms).flat_map(|term| term * cut.tile..term * cut.tile + rows) {
-                let from = &sums[line * cut.side_pitch()..][..cut.side_pitch()];
-                let to =
-                    &mut room.sums[line * cut.pitch + self.shift() + side.values.start..][..places.len()];
+            let first = self.shift() + side.values.start;
+            let lines = room.sums.chunks_exact_mut(cut.pitch).zip(sums.chunks_exact(cut.side_pitch()));
+            for (_, (to, from)) in lines.enumerate().filter(|(line, _)| line % cut.tile < rows) {
+                let to = &mut to[first..][..places.len()];
                 to.iter_mut().zip(places).for_each(|(to, &place)| *to = from[place as usize]);
             }
         }
