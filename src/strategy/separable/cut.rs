@@ -163,9 +163,10 @@ impl Cut {
         let comfortable = if rows.taps == 1 { line_bytes(problem) } else { machine.l2 / 2 };
         loop {
             cut.fit(problem)?;
-            let bytes = cut.bytes_of(problem.element.size());
-            if bytes <= comfortable.min(MOST_BYTES) || cut.strip <= NARROW {
-                return (bytes <= MOST_BYTES).then_some(cut);
+            let size = problem.element.size();
+            let fits = cut.bytes_of(size) <= MOST_BYTES;
+            if (fits && cut.row_bytes(size) <= comfortable) || cut.strip <= NARROW {
+                return fits.then_some(cut);
             }
             cut.strip = cut.strip.div_ceil(2).next_multiple_of(cut.lanes);
         }
@@ -255,6 +256,12 @@ impl Cut {
 
     pub(super) fn bytes<T>(&self) -> usize {
         self.bytes_of(size_of::<T>())
+    }
+
+    /// Bytes that a tile goes through again and again: the rows under it, and their sums.
+    fn row_bytes(&self, size: usize) -> usize {
+        let row = self.pitch.checked_mul(size);
+        row.and_then(|row| row.checked_mul(self.inputs + self.sums())).unwrap_or(usize::MAX)
     }
 
     /// For elements of so many bytes, as `Strip` takes them.
