@@ -5,7 +5,7 @@
 //! cache, to the output. With few taps, both at once.
 //!
 //! It depends on the values of the kernel, so that it is there only where they are known when planning
-//! ([`LowRank`] finds the terms). It wins from 5x5 on, where the kernel is separable, by memory alone.
+//! ([`LowRank`] finds the terms). It wins from 3x3 on, where images exceed the first-level cache.
 //! Error: docs/accuracy.md; componentwise only for single terms that match every tap. Sources and measurements:
 //! docs/separable.md.
 
