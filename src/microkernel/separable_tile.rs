@@ -39,8 +39,9 @@ pub(crate) fn serves(
     taps: [usize; 2],
     [lead, step]: [usize; 2],
 ) -> bool {
-    let reach = (taps[1] - 1) * step;
-    let is_aligned = if lead == 0 { reach <= lanes } else { 2 * lead == reach && lead <= lanes };
+    let reach = (taps[1] - 1).saturating_mul(step);
+    let is_centred = reach.is_multiple_of(2) && lead == reach / 2;
+    let is_aligned = if lead == 0 { reach <= lanes } else { is_centred && lead <= lanes };
     lanes * size >= CACHE_LINE
         && rows >= HIGH
         && taps[0] == taps[1]
@@ -56,7 +57,8 @@ pub(crate) fn serves(
 /// * `inputs` holds `rows + taps - 1` pointers, and `pointer + first + x` is readable for each of them and all
 ///   `x < vectors * lanes`; and then as many pointers as rows, to anywhere: these are asked for ahead of time;
 /// * sums along columns for all other values under the outputs are at `sums + r * sums_step + x` for all `r < rows`, x being
-///   counted from `first` as well: a vector before, if `is_centred`, and two behind are readable;
+///   counted from `first` as well: readable from a vector before `first` on, if `is_centred`, and to the end of the vector
+///   behind the `width` that follow it, rounded up to `lanes`;
 /// * `to + r * to_step + x` is writable for all `r < rows`, `x < width`, and does not overlap the inputs;
 /// * `finish` does not accumulate.
 pub(crate) struct SeparableTile<'a, T> {

@@ -16,8 +16,8 @@ const REQUESTS: usize = 300;
 /// Whether the taps of columns are all alike, and those of rows, in one request after the other.
 const LEVELS: [[bool; 2]; 5] = [[false, false], [true, true], [false, true], [true, false], [false, false]];
 
-const KERNELS: [[usize; 2]; 9] =
-    [[3, 3], [2, 5], [5, 5], [7, 3], [9, 11], [4, 18], [33, 2], [21, 35], [3, 70]];
+const KERNELS: [[usize; 2]; 11] =
+    [[3, 3], [2, 5], [5, 5], [7, 3], [7, 7], [9, 9], [9, 11], [4, 18], [33, 2], [21, 35], [3, 70]];
 /// Served only if their taps are all alike.
 const LINES: [[usize; 2]; 6] = [[1, 2], [1, 7], [1, 64], [1, 100], [2, 1], [23, 1]];
 

@@ -80,7 +80,8 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TAPS: usize, const CENTRE
             (low, middle) = (middle, high);
         }
         for v in inner..count {
-            let high = self.sums(isa, v as isize + 2 - Self::BEFORE);
+            // Of the last outputs, what lies further is not used.
+            let high = self.sums(isa, (v as isize + 2 - Self::BEFORE).min(count as isize));
             let results = self.sum_rows(isa, [&low, &middle, &high]);
             let left = (self.width - v * I::LANES).min(I::LANES);
             for (r, &result) in results.iter().enumerate() {
@@ -104,7 +105,7 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TAPS: usize, const CENTRE
             return unsafe { self.sum_columns(isa, v as usize) };
         }
         let from = self.sums.wrapping_offset(v * I::LANES as isize);
-        // SAFETY: the vector before, or one of the two behind.
+        // SAFETY: the vector before, or as far as the one behind the last outputs.
         core::array::from_fn(|r| unsafe { isa.load(from.wrapping_add(r * self.sums_step)) })
     }
 

@@ -1,7 +1,7 @@
 //! How the work is cut into tasks, and how large the buffers of a task are.
 
 use super::Part;
-use crate::conv::Layout;
+use crate::conv::{Border, Layout};
 use crate::cost::Machine;
 use crate::low_rank::LowRank;
 use crate::microkernel::column_pass::tall;
@@ -19,17 +19,20 @@ const TASK_ROWS: usize = 32;
 /// Output rows of a tile where taps of columns are all alike, half as many as taps within these limits: the more, the more
 /// often a sum of input rows serves.
 const SUMS_TILE: [usize; 2] = [16, 32];
-/// The same where sums along columns and rows are taken at once.
+/// Output rows of a tile where sums along columns and rows are taken at once.
 const AT_ONCE_TILE: usize = 16;
 /// Least taps that are worth summing first where they are *level*: all alike.
 const LEAST_LEVEL: usize = 16;
-/// Bytes of the buffers of a single row, which stays in the first-level cache from pass to pass.
+/// Bytes of a single row and its sums, which stay in the first-level cache from pass to pass.
 const LINE_BYTES: usize = 40 << 10;
 /// The same in windows: strips are to be longer than what lies under one output, which is read for each of them.
 const LINE_WINDOWS: usize = 16;
 /// Bytes of a row that are summed at once where its taps are all alike, if they are more than twice what lies under an
 /// output: with their sums they stay in the first-level cache.
 const PIECE: usize = 16 << 10;
+/// Vectors behind the values of a row: loads and stores are rounded up, sums may begin up to a vector later than a row, and
+/// both sums at once look a vector ahead.
+const ROOM: usize = 3;
 /// Planes that are taken side by side.
 const MOST_PLANES: usize = 64;
 
@@ -82,7 +85,7 @@ pub(super) struct Cut {
     /// For strides along rows: pixels of a phase, and values of all phases of a row; else zero.
     pub(super) segment: usize,
     pub(super) dealt_pitch: usize,
-    /// Most values to the left of an input that is read in place, and to the right of it.
+    /// Most values to the left of what is read in place, and to the right of it; zero if a constant stands there.
     pub(super) side: usize,
     /// Whether input and output exceed the second-level cache.
     is_far: bool,
@@ -117,6 +120,13 @@ fn is_level(problem: &Problem, found: &LowRank) -> [bool; 2] {
         found.is_level[0] && rows.taps >= LEAST_LEVEL,
         found.is_level[1] && columns.taps >= LEAST_LEVEL && columns.stride == 1,
     ]
+}
+
+/// Whether the values of so many planes side by side are expected to be neighbours, in and out.
+fn are_neighbours(problem: &Problem, planes: usize) -> bool {
+    let conv = &problem.conv;
+    let layouts = [(conv.input_layout, conv.channels_in), (conv.output_layout, conv.channels_out)];
+    planes > 1 || layouts.iter().all(|&(layout, channels)| layout == Layout::Nchw || channels == 1)
 }
 
 fn line_bytes(problem: &Problem) -> usize {
@@ -159,7 +169,7 @@ impl Cut {
             piece: 0,
             work: 0,
         };
-        cut.take_at_once(problem)?;
+        cut.take_at_once(problem);
         let comfortable = if rows.taps == 1 { line_bytes(problem) } else { machine.l2 / 2 };
         loop {
             cut.fit(problem)?;
@@ -173,22 +183,27 @@ impl Cut {
     }
 
     /// Where both sums can be taken at once, higher tiles are: what lies beside them is summed apart, for all rows together.
-    fn take_at_once(&mut self, problem: &Problem) -> Option<()> {
+    fn take_at_once(&mut self, problem: &Problem) {
+        let (planes, columns) = (self.bundle.count, &problem.columns);
         let rows = problem.rows.output.div_ceil(self.spacing).min(AT_ONCE_TILE);
-        if self.step == 1 && self.few_taps && self.serves(problem, rows, self.bundle.count) {
+        let is_in_place = are_neighbours(problem, planes)
+            && columns.input.saturating_mul(planes) >= self.lanes
+            && columns.before.max(columns.after) < columns.extent;
+        let has_few_taps = self.step == 1 && self.has_few_taps(problem, planes);
+        if is_in_place && has_few_taps && self.serves(problem, rows, planes) {
             self.is_at_once = true;
             self.tile = rows;
             self.inputs = rows - 1 + problem.rows.taps;
-            self.block = self.block.checked_next_multiple_of(rows)?;
+            self.block = self.block.next_multiple_of(rows);
         }
-        Some(())
     }
 
     /// Whether there is a tile that sums along columns and rows at once, of so many rows and planes side by side.
     pub(super) fn serves(&self, problem: &Problem, rows: usize, planes: usize) -> bool {
         let Axis { taps, before, dilation, .. } = problem.columns;
         let isa = [self.lanes, problem.element.size()];
-        serves(isa, rows, [problem.rows.taps, taps], [before, dilation].map(|columns| columns * planes))
+        let places = [before, dilation].map(|columns| columns.saturating_mul(planes));
+        serves(isa, rows, [problem.rows.taps, taps], places)
     }
 
     /// Derives the sizes of rows from the width of the strip.
@@ -197,9 +212,17 @@ impl Cut {
         let values = self.span(columns, self.strip)?.checked_mul(self.bundle.count)?;
         // An odd number of cache lines, so that rows do not compete for the same places of the cache.
         let line = 64 / problem.element.size();
-        let pitch = |values: usize| Some((values.checked_add(2 * self.lanes)?.div_ceil(line) | 1) * line);
+        let pitch =
+            |values: usize| (values.checked_add(ROOM * self.lanes)?.div_ceil(line) | 1).checked_mul(line);
         self.pitch = pitch(values)?;
-        self.side = (columns.extent - 1).checked_mul(self.bundle.count)?;
+        let is_constant = |border: Border| matches!(border, Border::Zero | Border::Constant(_));
+        let borders = problem.conv.border;
+        // Where both sums are taken at once, strips have a left side inside the input as well.
+        self.side = if is_constant(borders.left) && is_constant(borders.right) && !self.is_at_once {
+            0
+        } else {
+            columns.before.max(columns.after).saturating_mul(self.bundle.count).min(values)
+        };
         if columns.stride > 1 {
             let reach = columns.extent - 1;
             self.segment = self.strip + reach / columns.stride;

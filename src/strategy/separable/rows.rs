@@ -156,7 +156,7 @@ impl<T: Element> Strip<'_, '_, T> {
             first: start as isize,
             vectors: whole / cut.lanes,
             is_centred: start > 0,
-            sums: room.sums[self.shift() + start..].as_ptr(),
+            sums: room.sums.as_ptr().wrapping_add(self.shift() + start),
             sums_step: cut.pitch,
             column,
             row,
@@ -168,7 +168,7 @@ impl<T: Element> Strip<'_, '_, T> {
             bias: self.call.bias(self.part.channel),
             finish: &plan.finish,
             // SAFETY: the table holds the rows under the tile, whose values inside are readable, and behind them rows for
-            // every row of the tile. What is not inside has been summed, in rows with two vectors of room. The outputs are
+            // every row of the tile. What is not inside has been summed, in rows with three vectors of room. The outputs are
             // neighbours inside the output view, whose shape was checked. What accumulates has no few taps.
             _vouched: unsafe { Vouched::new() },
         };

@@ -1,5 +1,6 @@
 //! What lies to the left and to the right of an input that is read in place, as sums along columns: those of the columns that
-//! the border repeats, or of a column of its constant. So no input is copied.
+//! the border repeats, or of a column of its constant. So no input is copied. Where both sums are taken at once, a side may
+//! also be inside the input: it is its own repetition then.
 
 use core::ops::Range;
 
@@ -16,7 +17,7 @@ struct Side<'a, T> {
     /// The values that they repeat, a vector or more, counted as those of the strip; of a constant, any vector.
     repeated: Range<isize>,
     is_constant: bool,
-    /// Which of these each of them is.
+    /// Which of these each of them is, unless that is a constant.
     places: &'a mut [isize],
     /// A vector of the constant.
     constant: &'a mut [T],
@@ -51,6 +52,9 @@ impl<'a, T: Element> Sides<'a, T> {
 impl<T: Element> Side<'_, T> {
     /// Finds what is repeated.
     fn find(&mut self, strip: &Strip<'_, '_, T>) {
+        if self.values.is_empty() {
+            return;
+        }
         let (planes, lanes) = (strip.planes, strip.plan.cut.lanes as isize);
         let columns = strip.plan.problem.columns.input;
         let column = |value: usize| strip.corner[1] + (value / planes) as isize;
@@ -69,7 +73,7 @@ impl<T: Element> Side<'_, T> {
                     self.constant.fill(constant);
                     self.is_constant = true;
                     self.repeated = 0..lanes;
-                    return self.places.fill(0);
+                    return;
                 }
             }
         }
@@ -90,7 +94,8 @@ impl<T: Element> Strip<'_, '_, T> {
         for side in sides.iter().filter(|side| !side.values.is_empty()) {
             let to = (sums.as_mut_ptr(), cut.side_pitch());
             let inputs = if side.is_constant || room.has_copies {
-                for (place, to) in table.iter_mut().enumerate() {
+                let under = (rows - 1) * cut.step + self.plan.problem.rows.taps;
+                for (place, to) in table[..under].iter_mut().enumerate() {
                     *to = match self.row_in_place(first + place) {
                         Some(_) if side.is_constant => side.constant.as_ptr(),
                         Some(row) => row,
@@ -105,12 +110,15 @@ impl<T: Element> Strip<'_, '_, T> {
             // SAFETY: the table holds the rows under the tile, or constants; the values are inside the row, or a vector of
             // them. `Cut::side` says how many there are at most.
             unsafe { self.sum_values(rows, inputs, side.repeated.clone(), to) };
-            let places = &side.places[..side.values.len()];
             let first = self.shift() + side.values.start;
             let lines = room.sums.chunks_exact_mut(cut.pitch).zip(sums.chunks_exact(cut.side_pitch()));
             for (_, (to, from)) in lines.enumerate().filter(|(line, _)| line % cut.tile < rows) {
-                let to = &mut to[first..][..places.len()];
-                to.iter_mut().zip(places).for_each(|(to, &place)| *to = from[place as usize]);
+                let to = &mut to[first..][..side.values.len()];
+                if side.is_constant {
+                    to.fill(from[0]);
+                } else {
+                    to.iter_mut().zip(&*side.places).for_each(|(to, &place)| *to = from[place as usize]);
+                }
             }
         }
     }

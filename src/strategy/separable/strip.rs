@@ -109,13 +109,11 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
             })
         };
         let place = |column: isize| column.clamp(0, span as isize) as usize;
-        // Where both sums are taken at once, those that have outputs right above them.
+        // Where both sums are taken at once, whole vectors of sums are to meet whole vectors of outputs: what lies under the
+        // taps before them is left to the side.
         let first = place(-corner[1]).max(if plan.cut.is_at_once { columns.before } else { 0 });
         let end = place(columns.input as isize - corner[1]).max(first);
-        let beside = first.max(span - end);
-        let is_in_place = strides[3] == planes as isize
-            && (end - first) * planes >= plan.cut.lanes
-            && beside < columns.extent;
+        let is_in_place = strides[3] == planes as isize && (end - first) * planes >= plan.cut.lanes;
         let inside = if is_in_place { first * planes..end * planes } else { 0..0 };
         let origin = call.input_at(part.item, channel, [0, corner[1]]);
         Strip {
@@ -244,7 +242,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         }
         let (start, end) = (self.inside.start, self.inside.end);
         let to = (room.sums[self.shift() + start..].as_mut_ptr(), cut.pitch);
-        // SAFETY: the table holds the rows under the tile, in which these values are inside, and more than a vector.
+        // SAFETY: the table holds the rows under the tile, in which these values are inside, a vector or more.
         unsafe { self.sum_values(rows, room.rows, start as isize..end as isize, to) };
         self.sum_sides(rows, first, room);
     }
