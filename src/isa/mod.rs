@@ -6,6 +6,8 @@
 //! `#[inline(always)]` makes a loop many times slower without a warning; `tests/codegen` watches for it.
 
 mod by_memory;
+#[cfg(test)]
+mod tests;
 
 use core::fmt;
 use std::sync::OnceLock;
@@ -388,23 +390,5 @@ fn unavailable(got: &str, available: &[InstructionSet]) -> Error {
     Error::InstructionSetUnavailable {
         got: got.to_string(),
         available: available.iter().map(|isa| isa.name()).collect(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cap_leaves_out_what_stands_above_it_and_refuses_unknown_names() {
-        let all = Token::detect_all();
-        let names = |sets: Vec<InstructionSet>| sets.iter().map(|isa| isa.name()).collect::<Vec<_>>();
-        assert_eq!(names(capped(all.clone(), None).unwrap()), names(all.clone()));
-        assert_eq!(names(capped(all.clone(), Some("scalar")).unwrap()), ["scalar"]);
-        assert_eq!(names(capped(all.clone(), Some("portable")).unwrap()), ["portable", "scalar"]);
-        assert!(matches!(
-            capped(all, Some("mmx")),
-            Err(Error::InstructionSetUnavailable { got, .. }) if got == "mmx"
-        ));
     }
 }
