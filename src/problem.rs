@@ -226,7 +226,7 @@ fn axis(conv: &Conv, index: usize) -> Result<Axis, Error> {
     let Borders { top, bottom, left, right } = conv.border;
     let [first, last] = [[top, bottom], [left, right]][index];
     // Also where there is no padding on that side: reading ahead may look at it.
-    let repeats = |border| !matches!(border, Border::Zero | Border::Constant(_));
+    let repeats = |border: Border| !border.is_constant();
     if input == 0 && output > 0 && (repeats(first) || repeats(last)) {
         return Err(Error::BorderOfEmptyAxis { axis: name });
     }

@@ -92,6 +92,13 @@ pub enum Border {
     Wrap,
 }
 
+impl Border {
+    /// Whether it stands for one value, whatever the input holds.
+    pub(crate) fn is_constant(self) -> bool {
+        matches!(self, Border::Zero | Border::Constant(_))
+    }
+}
+
 /// A [`Border`] for each side. Rows are extended first: in a corner, a zero or constant border of the row fills
 /// it; any other names an input row, which the left or right border then extends.
 #[derive(Clone, Copy, Debug, PartialEq)]

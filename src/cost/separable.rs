@@ -4,7 +4,7 @@
 
 use super::planes::{FEW, FEW_VECTOR};
 use super::{Constants, Machine};
-use crate::conv::{Border, Layout};
+use crate::conv::Layout;
 use crate::problem::Problem;
 
 /// How the work is cut.
@@ -149,8 +149,7 @@ fn strided(problem: &Problem, shape: &SeparableShape, [inputs, outputs]: [f64; 2
 fn edges(problem: &Problem) -> f64 {
     let (rows, columns, borders) = (&problem.rows, &problem.columns, problem.conv.border);
     let beside = (columns.before + columns.after) as f64;
-    let is_constant = |border: Border| matches!(border, Border::Zero | Border::Constant(_));
     let outside = [(rows.before, borders.top), (rows.after, borders.bottom)];
-    let copied: usize = outside.iter().filter(|(_, border)| is_constant(*border)).map(|(rows, _)| rows).sum();
+    let copied: usize = outside.iter().filter(|(_, border)| border.is_constant()).map(|(rows, _)| rows).sum();
     rows.output as f64 * (ROW + beside * REPEAT) + copied as f64 * columns.input as f64 * COPY
 }

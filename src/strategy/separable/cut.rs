@@ -1,7 +1,7 @@
 //! How the work is cut into tasks, and how large the buffers of a task are.
 
 use super::Part;
-use crate::conv::{Border, Layout};
+use crate::conv::Layout;
 use crate::cost::Machine;
 use crate::low_rank::LowRank;
 use crate::microkernel::column_pass::tall;
@@ -215,10 +215,9 @@ impl Cut {
         let pitch =
             |values: usize| (values.checked_add(ROOM * self.lanes)?.div_ceil(line) | 1).checked_mul(line);
         self.pitch = pitch(values)?;
-        let is_constant = |border: Border| matches!(border, Border::Zero | Border::Constant(_));
         let borders = problem.conv.border;
         // Where both sums are taken at once, strips have a left side inside the input as well.
-        self.side = if is_constant(borders.left) && is_constant(borders.right) && !self.is_at_once {
+        self.side = if borders.left.is_constant() && borders.right.is_constant() && !self.is_at_once {
             0
         } else {
             columns.before.max(columns.after).saturating_mul(self.bundle.count).min(values)
