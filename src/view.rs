@@ -4,6 +4,19 @@ use core::ops::Range;
 
 use crate::error::Error;
 
+/// Whether an array of these sizes, empty axes counted as one, is no larger than memory can be, and has `len` elements.
+#[cold]
+fn check_dense(operand: &'static str, len: usize, dims: [usize; 4]) -> Result<(), Error> {
+    dims.iter()
+        .try_fold(1usize, |count, &dim| count.checked_mul(dim.max(1)))
+        .filter(|&count| isize::try_from(count).is_ok())
+        .ok_or(Error::TooLarge { quantity: operand })?;
+    match dims.iter().product() {
+        expected if expected == len => Ok(()),
+        expected => Err(Error::Length { operand, expected, got: len }),
+    }
+}
+
 /// Where the elements of a view lie in their slice. Proven inside the slice when the view is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
@@ -13,37 +26,29 @@ pub(crate) struct Geometry {
     pub(crate) origin: usize,
 }
 
-/// Strides of a dense array whose axes, from the slowest to the fastest, are `order`, and how many elements it has.
-#[inline(always)]
-fn dense_strides(dims: [usize; 4], order: [usize; 4]) -> Option<([isize; 4], usize)> {
-    let mut strides = [0; 4];
-    let mut step = 1usize;
-    for axis in order.into_iter().rev() {
-        // No stride is above the last step.
-        strides[axis] = step as isize;
-        step = step.checked_mul(dims[axis].max(1))?;
-    }
-    isize::try_from(step).ok()?;
-    Some((strides, if dims.contains(&0) { 0 } else { step }))
-}
+/// No product of four sizes below this overflows an `isize`.
+const SMALL: usize = 1 << 15;
 
 impl Geometry {
+    /// A dense array whose axes, from the slowest to the fastest, are `order`.
+    ///
     /// Inlined, so that a view that is made for one call stays in registers: written to memory value by value and copied
     /// in larger pieces, it would make the call wait for all of its stores.
     #[inline(always)]
     fn dense(operand: &'static str, len: usize, dims: [usize; 4], order: [usize; 4]) -> Result<Self, Error> {
-        match dense_strides(dims, order) {
-            Some((strides, count)) if count == len => Ok(Geometry { dims, strides, origin: 0 }),
-            dense => Err(Self::not_dense(operand, len, dense.map(|(_, count)| count))),
+        let [first, second, third, fourth] = order.map(|axis| dims[axis]);
+        let [row, plane] = [fourth, third.wrapping_mul(fourth)];
+        let item = second.wrapping_mul(plane);
+        // A short call has no time for what other sizes need.
+        let is_small = (first | second | third | fourth) < SMALL;
+        if !is_small || first.wrapping_mul(item) != len {
+            check_dense(operand, len, dims)?;
         }
-    }
-
-    #[cold]
-    fn not_dense(operand: &'static str, got: usize, expected: Option<usize>) -> Error {
-        match expected {
-            Some(expected) => Error::Length { operand, expected, got },
-            None => Error::TooLarge { quantity: operand },
+        let mut strides = [1; 4];
+        for (&axis, step) in order.iter().zip([item, plane, row]) {
+            strides[axis] = step as isize;
         }
+        Ok(Geometry { dims, strides, origin: 0 })
     }
 
     fn strided(len: usize, origin: usize, dims: [usize; 4], strides: [isize; 4]) -> Result<Self, Error> {

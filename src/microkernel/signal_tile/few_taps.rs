@@ -48,8 +48,10 @@ impl<T: Element> Microkernel<T> for FewTaps<'_, T> {
 fn block([start, end]: [usize; 2], column: usize, lanes: usize) -> (usize, usize) {
     let left = end - column;
     let enough = match left.div_ceil(lanes) {
-        8.. => VECTORS,
-        3..=7 => 4,
+        9.. => VECTORS,
+        7..=8 => 8,
+        5..=6 => 6,
+        3..=4 => 4,
         vectors => vectors,
     };
     let is_last = left <= enough * lanes;
@@ -58,6 +60,8 @@ fn block([start, end]: [usize; 2], column: usize, lanes: usize) -> (usize, usize
     }
     let whole = match left / lanes {
         VECTORS.. => VECTORS,
+        8.. => 8,
+        6.. => 6,
         4.. => 4,
         2.. => 2,
         _ => 1,
@@ -75,43 +79,51 @@ impl<T: Element> Row<'_, T> {
     /// All outputs. If not `FAR`, taps reach no more than a vector.
     #[inline(always)]
     fn outputs<I: Lanes<T>, const FAR: bool>(&self, isa: I) {
-        // Windows of these outputs lie inside. They begin after whole vectors, at a cache line if the row does.
-        let end = self.inside.end.saturating_sub(self.reach());
-        let start = self.inside.start.next_multiple_of(I::LANES);
+        let [start, end] = self.in_blocks::<I>();
         if end < start + I::LANES {
-            return self.at_ends::<I, true, true>(isa, 0, self.width);
+            return self.one_by_one(isa, 0, self.width);
         }
-        // Windows before `start` end inside, those behind `end` begin inside.
-        self.at_ends::<I, true, false>(isa, 0, start);
+        self.one_by_one(isa, 0, start);
         let mut column = start;
         while column < end {
             let (vectors, first) = block([start, end], column, I::LANES);
-            // SAFETY: windows inside.
+            // SAFETY: outputs in blocks.
             unsafe {
                 match vectors {
-                    VECTORS => self.inside::<I, VECTORS, FAR>(isa, first),
-                    4 => self.inside::<I, 4, FAR>(isa, first),
-                    2 => self.inside::<I, 2, FAR>(isa, first),
-                    _ => self.inside::<I, 1, FAR>(isa, first),
+                    VECTORS => self.block::<I, VECTORS, FAR>(isa, first),
+                    8 => self.block::<I, 8, FAR>(isa, first),
+                    6 => self.block::<I, 6, FAR>(isa, first),
+                    4 => self.block::<I, 4, FAR>(isa, first),
+                    2 => self.block::<I, 2, FAR>(isa, first),
+                    _ => self.block::<I, 1, FAR>(isa, first),
                 }
             }
             column = first + vectors * I::LANES;
         }
-        self.at_ends::<I, false, true>(isa, end, self.width);
+        self.one_by_one(isa, end, self.width);
     }
 
-    /// The outputs from `column` to `end`, some of whose inputs may be outside.
+    /// The outputs that are computed in blocks, after whole vectors, at a cache line if the row begins at one: those whose
+    /// windows lie inside; where inputs are shifted also those of the vector before and of the vector behind, because blocks
+    /// load each input once, and it costs nothing that the first and the last vector of a block may be outside in part.
     #[inline(always)]
-    fn at_ends<I: Lanes<T>, const BEFORE: bool, const BEHIND: bool>(
-        &self,
-        isa: I,
-        mut column: usize,
-        end: usize,
-    ) {
+    fn in_blocks<I: Lanes<T>>(&self) -> [usize; 2] {
+        let core::ops::Range { start, end } = self.inside.clone();
+        if I::SHIFTS {
+            let start = start.saturating_sub(1) / I::LANES * I::LANES;
+            [start, self.width.min(end + I::LANES)]
+        } else {
+            [start.next_multiple_of(I::LANES), end.saturating_sub(self.reach())]
+        }
+    }
+
+    /// The outputs from `column` to `end`, vector by vector, any of whose inputs may be outside.
+    #[inline(always)]
+    fn one_by_one<I: Lanes<T>>(&self, isa: I, mut column: usize, end: usize) {
         while column < end {
             let mut sums = [[isa.splat(self.bias)]];
             for (t, &tap) in self.taps.iter().enumerate() {
-                let inputs = self.load::<I, BEFORE, BEHIND>(isa, column + t * self.step);
+                let inputs = self.load::<I, true, true>(isa, column + t * self.step);
                 sums[0][0] = isa.mul_add(isa.splat(tap), inputs, sums[0][0]);
             }
             self.finish.limit(isa, &mut sums);
@@ -125,9 +137,9 @@ impl<T: Element> Row<'_, T> {
     /// Outputs of `WIDTH` vectors from `column` on.
     ///
     /// # Safety
-    /// They are outputs of the row, and their windows lie inside.
+    /// They are outputs that are computed in blocks.
     #[inline(always)]
-    unsafe fn inside<I: Lanes<T>, const WIDTH: usize, const FAR: bool>(&self, isa: I, column: usize) {
+    unsafe fn block<I: Lanes<T>, const WIDTH: usize, const FAR: bool>(&self, isa: I, column: usize) {
         let mut sums = [isa.splat(self.bias); WIDTH];
         if let Some(ahead) = self.ahead {
             for v in 0..WIDTH {
@@ -138,15 +150,7 @@ impl<T: Element> Row<'_, T> {
         unsafe {
             let input = self.input.add(column);
             if I::SHIFTS {
-                let width = WIDTH * I::LANES;
-                // Behind the block only what the last tap reads.
-                let held = self.hold::<I, WIDTH, FAR>(isa, |v| match (v * I::LANES).checked_sub(width) {
-                    None => isa.load(input.add(v * I::LANES)),
-                    Some(beyond) => {
-                        let count = self.reach().saturating_sub(beyond).min(I::LANES);
-                        isa.load_part(input.wrapping_add(v * I::LANES), count)
-                    }
-                });
+                let held = self.hold::<I, WIDTH, FAR>(isa, column);
                 self.add_held::<I, WIDTH, FAR>(isa, &mut sums, &held, input);
             } else {
                 self.add_loaded::<I, WIDTH>(isa, &mut sums, input);
@@ -161,29 +165,46 @@ impl<T: Element> Row<'_, T> {
     }
 
     /// The vectors that `WIDTH` vectors of outputs are computed from, those beyond only as far as taps reach.
+    ///
+    /// # Safety
+    /// As for `block`.
     #[inline(always)]
-    fn hold<I: Lanes<T>, const WIDTH: usize, const FAR: bool>(
+    unsafe fn hold<I: Lanes<T>, const WIDTH: usize, const FAR: bool>(
         &self,
         isa: I,
-        load: impl Fn(usize) -> I::Vector,
+        column: usize,
     ) -> [I::Vector; HELD] {
         let mut held = [isa.splat(T::default()); HELD];
-        for v in 0..=WIDTH {
-            held[v.min(HELD - 1)] = load(v);
+        let at = |v: usize| column + v * I::LANES;
+        // Written out, so that each is a vector in a register.
+        held[0] = if WIDTH == 1 {
+            self.load::<I, true, true>(isa, column)
+        } else {
+            self.load::<I, true, false>(isa, column)
+        };
+        #[expect(clippy::needless_range_loop, reason = "an iterator would keep the vectors in memory")]
+        for v in 1..WIDTH.max(2) - 1 {
+            // SAFETY: only the first and the last vector may be outside.
+            held[v] = unsafe { isa.load(self.input.add(at(v))) };
         }
-        for beyond in 1..BEYOND {
-            if FAR && self.reach() > beyond * I::LANES {
-                held[(WIDTH + beyond).min(HELD - 1)] = load(WIDTH + beyond);
+        if WIDTH > 1 {
+            held[WIDTH - 1] = self.load::<I, false, true>(isa, at(WIDTH - 1));
+        }
+        held[WIDTH] = self.load::<I, false, true>(isa, at(WIDTH));
+        for v in WIDTH + 1..WIDTH + BEYOND {
+            if FAR && self.reach() > (v - WIDTH) * I::LANES {
+                held[v.min(HELD - 1)] = self.load::<I, false, true>(isa, at(v));
             }
         }
         held
     }
 
     /// Adds the products of all taps, in their order. Inputs are shifted together from what is held; if there are more than a
-    /// few taps, those of every second one are loaded instead: shifts and loads that cross cache lines do not compete.
+    /// few taps, about half of them are loaded instead, where all are inside: shifts and loads that cross cache lines do not
+    /// compete.
     ///
     /// # Safety
-    /// `input` is readable for all taps of these outputs.
+    /// Of the vectors from `input` on that are held, those between the first and the last of the outputs are readable.
     #[inline(always)]
     unsafe fn add_held<I: Lanes<T>, const WIDTH: usize, const FAR: bool>(
         &self,
@@ -222,18 +243,28 @@ impl<T: Element> Row<'_, T> {
         input: *const T,
         mut t: usize,
     ) -> usize {
+        // Windows of these vectors lie between the first and the last that are held, so that all is inside.
+        let inside = 1usize.saturating_sub(SKIPPED)..WIDTH.saturating_sub(2 + SKIPPED);
+        let are_loaded = self.taps.len() >= LEAST_LOADED;
         while t < self.taps.len() && (!FAR || t * self.step <= (SKIPPED + 1) * I::LANES) {
             let (tap, offset) = (isa.splat(self.taps[t]), t * self.step);
-            if t.is_multiple_of(2) && self.taps.len() >= LEAST_LOADED {
+            let shifted = |v: usize| {
+                let [low, high] = [v + SKIPPED, v + SKIPPED + 1].map(|at| held[at.min(HELD - 1)]);
+                isa.shift(low, high, offset - SKIPPED * I::LANES)
+            };
+            if are_loaded {
                 for (v, sum) in sums.iter_mut().enumerate() {
-                    // SAFETY: vouched for by the caller.
-                    let inputs = unsafe { isa.load(input.add(offset + v * I::LANES)) };
+                    let inputs = if inside.contains(&v) && !v.is_multiple_of(3) {
+                        // SAFETY: inside.
+                        unsafe { isa.load(input.add(offset + v * I::LANES)) }
+                    } else {
+                        shifted(v)
+                    };
                     *sum = isa.mul_add(tap, inputs, *sum);
                 }
             } else {
                 for (v, sum) in sums.iter_mut().enumerate() {
-                    let [low, high] = [v + SKIPPED, v + SKIPPED + 1].map(|at| held[at.min(HELD - 1)]);
-                    *sum = isa.mul_add(tap, isa.shift(low, high, offset - SKIPPED * I::LANES), *sum);
+                    *sum = isa.mul_add(tap, shifted(v), *sum);
                 }
             }
             t += 1;

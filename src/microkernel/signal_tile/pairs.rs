@@ -14,16 +14,14 @@ pub(super) const MOST_PAIRS: usize = 5;
 /// So many of the widest blocks are computed from inputs that have been dealt out together.
 const BLOCKS: usize = 6;
 
-/// Least taps, see [`pays`]: fewer are shifted in registers, if a vector has as many lanes.
-const LEAST_TAPS: usize = 10;
 /// Bytes.
 const CACHE_LINE: usize = 64;
 
 /// Whether dealing out pays for `taps` neighbouring taps of `size` bytes: where vectors are as long as a cache line, so
-/// that loads are worth saving, and up to twice as many taps as they have lanes. With more, taps a vector apart share
-/// more loads.
+/// that loads are worth saving, and taps reach farther than a vector, but no farther than two. Nearer ones shift what they
+/// need together in registers; of more, those a vector apart share more loads.
 pub(crate) fn pays(taps: usize, lanes: usize, size: usize) -> bool {
-    lanes * size >= CACHE_LINE && (LEAST_TAPS.min(lanes + 1)..=2 * lanes).contains(&taps)
+    lanes * size >= CACHE_LINE && (lanes + 2..=2 * lanes).contains(&taps)
 }
 
 /// Values of `phases` for so many taps.

@@ -51,7 +51,7 @@ pub(super) struct PlanesPlan<T> {
     /// Another way, if the request is for interleaved channels; the views decide.
     pub(super) interleaved: Option<Interleaved>,
     /// Another way for one row of one channel; the views decide.
-    signal: Option<Signal>,
+    signal: Option<Signal<T>>,
 }
 
 pub(super) fn estimate<T: Element>(problem: &Problem, machine: &Machine, kernel: &KernelFacts) -> Estimate {
@@ -60,8 +60,8 @@ pub(super) fn estimate<T: Element>(problem: &Problem, machine: &Machine, kernel:
     let planar = BandShape::new(problem, &spacing, 1);
     let pixel = channels(problem);
     let workspace = pixel.map_or(0, |pixel| BandShape::new(problem, &spacing, pixel).bytes::<T>());
-    let signal = if pixel.is_none() { Signal::new(problem, &planar) } else { None };
-    let workspace = workspace.max(signal.as_ref().map_or(0, Signal::bytes::<T>));
+    let signal = if pixel.is_none() { Signal::<T>::new(problem, &planar) } else { None };
+    let workspace = workspace.max(signal.as_ref().map_or(0, Signal::bytes));
     let lanes = shared_lanes(problem, &spacing);
     let order = TapOrder::new(&problem.columns, planar.tap_columns, planar.is_dense, lanes);
     let shape = PlanesShape {
@@ -90,7 +90,11 @@ pub(super) fn estimate<T: Element>(problem: &Problem, machine: &Machine, kernel:
 /// Lanes, if taps that are so far apart are to follow each other.
 fn shared_lanes(problem: &Problem, spacing: &RowSpacing) -> usize {
     let rows_share = spacing.rows_share(problem.rows.taps);
-    if rows_share || is_paired(problem) { 0 } else { problem.isa.lanes(problem.element) }
+    if rows_share || is_paired(problem) || has_few_taps(problem) {
+        0
+    } else {
+        problem.isa.lanes(problem.element)
+    }
 }
 
 /// Whether tiles can have a value in lanes beside the input: where rows share what they load. Masked blocks are one vector
@@ -169,7 +173,7 @@ impl<T: Element> Prepared<T> for PlanesPlan<T> {
     fn workspace(&self) -> usize {
         let bytes = |band: &Band| band.shape.bytes::<T>();
         let interleaved = self.interleaved.as_ref().map_or(0, |interleaved| bytes(&interleaved.band));
-        bytes(&self.band).max(interleaved).max(self.signal.as_ref().map_or(0, Signal::bytes::<T>))
+        bytes(&self.band).max(interleaved).max(self.signal.as_ref().map_or(0, Signal::bytes))
     }
 
     fn run(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {

@@ -10,7 +10,7 @@ use super::planes::{PlanesPlan, TASK_COLUMNS};
 use crate::call::Call;
 use crate::element::Element;
 use crate::microkernel::Vouched;
-use crate::microkernel::signal_tile::{FewTaps, Pairs, Row, pairs_pay, phases_len};
+use crate::microkernel::signal_tile::{FewTaps, Pairs, Row, farthest, pairs_pay, phases_len};
 use crate::microkernel::sliding_tile::SlidingTile;
 use crate::problem::{Axis, Problem};
 use crate::window::Extensions;
@@ -36,10 +36,11 @@ pub(super) fn is_paired(problem: &Problem) -> bool {
     pays && columns.dilation == 1 && is_signal(problem)
 }
 
-/// Whether its signals have so few taps that none of them share loads, and they keep their order.
+/// Whether its signals have so few taps that none of them share loads, which takes taps in their own order, too.
 pub(super) fn has_few_taps(problem: &Problem) -> bool {
-    let columns = &problem.columns;
-    columns.taps <= problem.isa.lanes(problem.element) && columns.dilation == 1 && is_signal(problem)
+    let (columns, lanes) = (&problem.columns, problem.isa.lanes(problem.element));
+    let is_near = columns.taps - 1 <= farthest(lanes, problem.element.size()).min(lanes);
+    is_near && columns.dilation == 1 && is_signal(problem)
 }
 
 /// Which tile computes.
@@ -69,11 +70,11 @@ impl Span {
 }
 
 /// How the outputs of a signal are computed.
-pub(super) struct Signal {
+pub(super) struct Signal<T> {
     tile: Tile,
-    /// Whether the tile knows what is outside, so that nothing needs to be copied; and what it computes then, if that is one
-    /// task. If not:
-    is_extended: bool,
+    /// What is outside, if the tile needs to know no more, so that nothing is copied; and what it computes then, if that is
+    /// one task. If not:
+    outside: Option<T>,
     whole: Option<Span>,
     /// The outputs whose windows are read in place; what lies before and after goes through copies.
     in_place: Range<usize>,
@@ -86,7 +87,7 @@ pub(super) struct Signal {
     signals: usize,
 }
 
-impl Signal {
+impl<T: Element> Signal<T> {
     /// `None` where the problem is none of this kind.
     pub(super) fn new(problem: &Problem, shape: &BandShape) -> Option<Self> {
         let columns = &problem.columns;
@@ -109,13 +110,13 @@ impl Signal {
         // Where what is read in place is less than a vector in the last task, it is copied as well.
         let copied = in_place.start.max(output - in_place.end + lanes).min(output).max(lanes);
         let copied = copied.checked_add(lanes + extent)?;
-        let constant = Extensions::<f64>::new(problem.conv.border).constant_of_columns();
-        let is_extended = constant.is_some() && tile != Tile::Sliding;
-        let copied = if is_extended { 0 } else { copied };
+        let constant = Extensions::new(problem.conv.border).constant_of_columns();
+        let outside = constant.filter(|_| tile != Tile::Sliding);
+        let copied = if outside.is_some() { 0 } else { copied };
         let phases = if tile == Tile::Pairs { phases_len(lanes, columns.taps) } else { 0 };
         let [chunks, signals] = [output.div_ceil(TASK_COLUMNS), problem.batch() * problem.groups()];
-        let whole = (is_extended && chunks == 1).then(|| Span::new(columns, 0..output));
-        let signal = Signal { tile, is_extended, whole, in_place, lanes, copied, phases, chunks, signals };
+        let whole = (outside.is_some() && chunks == 1).then(|| Span::new(columns, 0..output));
+        let signal = Signal { tile, outside, whole, in_place, lanes, copied, phases, chunks, signals };
         (copied <= MOST_VALUES).then_some(signal)
     }
 
@@ -124,44 +125,31 @@ impl Signal {
     }
 
     /// Bytes of workspace.
-    pub(super) fn bytes<T>(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         Booking::new().add::<T>(self.copied).add::<T>(self.phases).bytes()
     }
 
     /// Whether samples are neighbours.
     #[inline]
-    pub(super) fn is_usable<T>(&self, call: &Call<'_, T>, problem: &Problem) -> bool {
+    pub(super) fn is_usable(&self, call: &Call<'_, T>, problem: &Problem) -> bool {
         (call.input_strides[3] == 1 || problem.columns.input <= 1)
             && (call.output_strides[3] == 1 || problem.columns.output == 1)
     }
 
     /// Computes the outputs of a task.
-    pub(super) fn run<T: Element>(
-        &self,
-        plan: &PlanesPlan<T>,
-        call: &Call<'_, T>,
-        task: usize,
-        mut memory: &mut [u8],
-    ) {
+    pub(super) fn run(&self, plan: &PlanesPlan<T>, call: &Call<'_, T>, task: usize, memory: &mut [u8]) {
         let [signal, chunk] =
             if task < self.chunks { [0, task] } else { [task / self.chunks, task % self.chunks] };
         if signal >= self.signals {
             return;
         }
-        let mut job = Job {
-            signal: self,
-            plan,
-            call,
-            place: place(plan, signal),
-            copy: take(&mut memory, self.copied),
-            phases: take(&mut memory, self.phases),
-        };
+        let mut job = Job { signal: self, plan, call, place: place(plan, signal), memory };
         if let Some(span) = &self.whole {
             return job.extended(span);
         }
         let start = chunk * TASK_COLUMNS;
         let end = (start + TASK_COLUMNS).min(plan.problem.columns.output);
-        if self.is_extended {
+        if self.outside.is_some() {
             return job.extended(&Span::new(&plan.problem.columns, start..end));
         }
         let within = |at: usize| at.clamp(start, end);
@@ -185,16 +173,21 @@ fn place<T: Element>(plan: &PlanesPlan<T>, signal: usize) -> [usize; 2] {
 
 /// One task.
 struct Job<'a, T: Element> {
-    signal: &'a Signal,
+    signal: &'a Signal<T>,
     plan: &'a PlanesPlan<T>,
     call: &'a Call<'a, T>,
     /// Item and channel.
     place: [usize; 2],
-    copy: &'a mut [T],
-    phases: &'a mut [T],
+    memory: &'a mut [u8],
 }
 
 impl<T: Element> Job<'_, T> {
+    /// What is copied, and the phases of the tile.
+    fn buffers(&mut self) -> [&mut [T]; 2] {
+        let mut memory = &mut *self.memory;
+        [self.signal.copied, self.signal.phases].map(|count| take(&mut memory, count))
+    }
+
     /// With a constant border.
     #[inline(always)]
     fn extended(&mut self, Span { columns, first, inside }: &Span) {
@@ -225,10 +218,13 @@ impl<T: Element> Job<'_, T> {
         let plane = self.call.plane(problem, item, channel, &self.plan.extensions);
         let reach = problem.columns.extent - 1;
         let first = problem.columns.start(columns.start);
-        plane.read(0, first, 1, &mut self.copy[..columns.len() + reach]);
-        debug_assert!(columns.len().max(self.signal.lanes) + reach <= self.copy.len());
+        let lanes = self.signal.lanes;
+        let [copy, _] = self.buffers();
+        plane.read(0, first, 1, &mut copy[..columns.len() + reach]);
+        debug_assert!(columns.len().max(lanes) + reach <= copy.len());
+        let copy = copy.as_ptr();
         // SAFETY: what lies under these outputs has been copied; there is room for a vector of them.
-        unsafe { self.compute(self.copy.as_ptr(), 0..columns.len() + reach, columns) };
+        unsafe { self.compute(copy, 0..columns.len() + reach, columns) };
     }
 
     /// # Safety
@@ -245,7 +241,7 @@ impl<T: Element> Job<'_, T> {
         let row = Row {
             input,
             inside,
-            outside: self.plan.extensions.constant_of_columns().unwrap_or_default(),
+            outside: self.signal.outside.unwrap_or_default(),
             taps: &self.call.packed[channel * taps..][..taps],
             step: 1,
             output: self.call.output_at(item, channel, [0, columns.start]),
@@ -259,7 +255,10 @@ impl<T: Element> Job<'_, T> {
         };
         match self.signal.tile {
             // The phases have been booked for these taps and lanes.
-            Tile::Pairs => T::dispatch(problem.isa, Pairs { row, phases: self.phases.as_mut_ptr() }),
+            Tile::Pairs => {
+                let [_, phases] = self.buffers();
+                T::dispatch(problem.isa, Pairs { row, phases: phases.as_mut_ptr() });
+            }
             _ => T::dispatch(problem.isa, FewTaps(row)),
         }
     }
