@@ -15,8 +15,9 @@ pub(crate) struct SeparableShape {
     pub(crate) is_interleaved: bool,
     /// Whether rows have the tile of few taps.
     pub(crate) has_few_taps: bool,
-    /// Whether both sums are taken at once.
+    /// Whether both sums are taken at once, and whether there is one along columns for each column of the kernel.
     pub(crate) is_at_once: bool,
+    pub(crate) is_by_columns: bool,
     /// Whether equal taps of columns, and of rows, are summed first.
     pub(crate) is_level: [bool; 2],
     /// For such rows: outputs that are summed at once, and the values under them.
@@ -43,6 +44,8 @@ const SIDE: f64 = 1.09;
 /// besides.
 const BOTH: f64 = 1.0;
 const BOTH_VECTOR: f64 = 1.2;
+/// The same where there is a sum for each column: cycles to put a vector of it to the others.
+const BY_COLUMN: f64 = 0.2;
 /// Cycles to load a vector and to store it at least.
 const MOVE: f64 = 3.0;
 /// Where equal taps are summed first: cycles to add a vector of an input row, and what an output takes besides; of each
@@ -59,7 +62,8 @@ const SCATTER: f64 = 1.5;
 /// Cycles to deal a value out to the phases of a stride.
 const DEAL: f64 = 1.0;
 /// Bytes that memory beyond the second-level cache moves in a cycle: where both sums are taken at once, where the next input
-/// rows are asked for ahead of time, and where they are not.
+/// rows are asked for ahead of time, and where they are not; also where there is a sum for each column, one row at a time,
+/// and the planes exceed the last cache.
 const BYTES_AT_ONCE: f64 = 24.0;
 const BYTES: f64 = 12.0;
 const LATE_BYTES: f64 = 8.35;
@@ -78,7 +82,7 @@ const COPY: f64 = 0.4;
 pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &SeparableShape) -> f64 {
     let planes = (problem.batch() * problem.conv.channels_out) as f64;
     let lanes = problem.isa.lanes(problem.element) as f64;
-    let terms = shape.terms as f64;
+    let terms = if shape.is_by_columns { 1.0 } else { shape.terms as f64 };
     let outputs = problem.output_plane() as f64;
     let inputs = problem.rows.input as f64 * problem.columns.input as f64;
 
@@ -90,7 +94,9 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
     let compute = sums + results + tiles + edges(problem) + strided(problem, shape, [inputs, outputs]);
 
     let bytes = (inputs + outputs) * problem.element.size() as f64;
+    let is_beyond = planes * bytes > 0.75 * machine.l3 as f64;
     let rate = match shape {
+        _ if shape.is_by_columns && is_beyond => LATE_BYTES,
         _ if shape.is_at_once => BYTES_AT_ONCE,
         _ if shape.asks_ahead => BYTES,
         _ => LATE_BYTES,
@@ -114,6 +120,9 @@ fn column_cycles(problem: &Problem, shape: &SeparableShape) -> f64 {
 fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape, lanes: f64) -> f64 {
     let columns = &problem.columns;
     let taps = columns.taps as f64;
+    if shape.is_by_columns {
+        return taps * (problem.rows.taps as f64 / Constants::vector_rate(problem) + BY_COLUMN) + BOTH_VECTOR;
+    }
     if shape.is_at_once {
         return taps * BOTH + BOTH_VECTOR;
     }

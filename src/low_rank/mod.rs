@@ -56,6 +56,8 @@ pub(crate) struct LowRank {
     pub(crate) is_shared: bool,
     /// Whether the taps of the column are all alike, and those of the row: of single terms only.
     pub(crate) is_level: [bool; 2],
+    /// Whether the terms are the columns of the kernel, whatever its rank, each with a single tap of the row, which is one.
+    pub(crate) is_by_columns: bool,
 }
 
 /// Unit round-off.
@@ -91,6 +93,20 @@ impl LowRank {
         Self::within(kernel, most, &mut memory)
     }
 
+    /// Any kernel of so many columns, as the sum of them: what no other terms are found for.
+    pub(crate) fn by_columns(columns: usize, is_shared: bool) -> LowRank {
+        let is_level = [false; 2];
+        LowRank {
+            terms: columns,
+            truncation: 0.0,
+            by_tap: 0.0,
+            weight: 1.0,
+            is_shared,
+            is_level,
+            is_by_columns: true,
+        }
+    }
+
     /// The same with at most `most` terms, in room for as many.
     pub(crate) fn within<T: Element>(
         kernel: View<'_, T>,
@@ -99,8 +115,13 @@ impl LowRank {
     ) -> Option<LowRank> {
         let [planes, _, rows, columns] = kernel.dims();
         let is_shared = is_shared(kernel);
-        let is_level = [true; 2];
-        let mut all = LowRank { terms: 1, truncation: 0.0, by_tap: 0.0, weight: 1.0, is_shared, is_level };
+        let mut all = LowRank {
+            terms: 1,
+            is_shared,
+            is_level: [true; 2],
+            is_by_columns: false,
+            ..Self::by_columns(1, true)
+        };
         for plane in 0..if is_shared { 1 } else { planes } {
             let mut terms = Terms::<T>::new([rows, columns], most, memory);
             let found = terms.decompose(kernel, plane)?;

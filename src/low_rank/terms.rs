@@ -214,7 +214,8 @@ impl<'a, T: Element> Terms<'a, T> {
         }
         let weight = (weights.sqrt() / norm).max(1.0);
         let truncation = squares.sqrt() / norm;
-        LowRank { terms, truncation, by_tap, weight, is_shared: false, is_level: self.is_level(terms) }
+        let is_level = self.is_level(terms);
+        LowRank { terms, truncation, by_tap, weight, is_shared: false, is_level, is_by_columns: false }
     }
 
     /// Whether the column of a single term consists of equal taps, and its row.

@@ -5,7 +5,7 @@
 //! cache, to the output. With few taps, both at once.
 //!
 //! It depends on the values of the kernel, so that it is there only where they are known when planning
-//! ([`LowRank`] finds the terms). It wins from 3x3 on, where images exceed the first-level cache.
+//! ([`LowRank`] finds the terms), unless the kernel is so small that any is taken as the sum of its columns. It wins from 3x3 on, where images exceed the first-level cache.
 //! Error: docs/accuracy.md; componentwise only for single terms that match every tap. Sources and measurements:
 //! docs/separable.md.
 
@@ -73,7 +73,28 @@ fn is_componentwise(problem: &Problem, found: &LowRank) -> bool {
 }
 
 impl Separable {
-    fn cut(problem: &Problem, machine: &Machine, found: &LowRank) -> Result<Cut, Declined> {
+    /// The terms to take, and how the work is cut: those found in the kernel, or else its columns where that helps.
+    fn cut(problem: &Problem, machine: &Machine, kernel: &KernelFacts) -> Result<(LowRank, Cut), Declined> {
+        if !serves(problem) {
+            let serves = "kernels of several taps, with one input channel to a group";
+            return Err(Declined::Problem { serves });
+        }
+        let reason = match kernel {
+            KernelFacts::Unknown => {
+                Declined::Values { needs: "the values of the kernel: plan by `with_kernel`" }
+            }
+            KernelFacts::HighRank { .. } => LOW_RANK,
+            KernelFacts::LowRank(found) => match Self::cut_terms(problem, machine, found) {
+                Ok(cut) => return Ok((*found, cut)),
+                Err(reason) => reason,
+            },
+        };
+        let columns =
+            LowRank::by_columns(problem.columns.taps, kernel.is_shared() || problem.conv.channels_out == 1);
+        Cut::new(problem, machine, &columns).map(|cut| (columns, cut)).ok_or(reason)
+    }
+
+    fn cut_terms(problem: &Problem, machine: &Machine, found: &LowRank) -> Result<Cut, Declined> {
         if problem.conv.accuracy == Accuracy::Componentwise && !is_componentwise(problem, found) {
             return Err(Declined::Accuracy);
         }
@@ -101,23 +122,13 @@ impl<T: Element> Strategy<T> for Separable {
         machine: &Machine,
         kernel: &KernelFacts,
     ) -> Result<Estimate, Declined> {
-        if !serves(problem) {
-            let serves = "kernels of several taps, with one input channel to a group";
-            return Err(Declined::Problem { serves });
-        }
-        let found = match kernel {
-            KernelFacts::Unknown => {
-                return Err(Declined::Values { needs: "the values of the kernel: plan by `with_kernel`" });
-            }
-            KernelFacts::HighRank { .. } => return Err(LOW_RANK),
-            KernelFacts::LowRank(found) => found,
-        };
-        let cut = Self::cut(problem, machine, found)?;
+        let (found, cut) = Self::cut(problem, machine, kernel)?;
         let shape = SeparableShape {
             terms: found.terms,
             is_interleaved: cut.bundle.count > 1,
             has_few_taps: cut.has_few_taps(problem, cut.bundle.count),
             is_at_once: cut.is_at_once,
+            is_by_columns: cut.is_by_columns,
             is_level: cut.is_level,
             piece: cut.piece,
             work: cut.work,
@@ -137,9 +148,8 @@ impl<T: Element> Strategy<T> for Separable {
         kernel: &KernelFacts,
     ) -> Result<Box<dyn Prepared<T>>, Error> {
         let declined = |reason| Error::Declined { strategy: "separable", reason };
-        let KernelFacts::LowRank(found) = kernel else { return Err(declined(LOW_RANK)) };
-        let cut = Self::cut(problem, machine, found).map_err(declined)?;
-        Ok(Box::new(SeparablePlan::<T>::new(problem, cut, found)?))
+        let (found, cut) = Self::cut(problem, machine, kernel).map_err(declined)?;
+        Ok(Box::new(SeparablePlan::<T>::new(problem, cut, &found)?))
     }
 }
 
@@ -188,7 +198,9 @@ impl<T: Element> Prepared<T> for SeparablePlan<T> {
                 self.terms,
                 self.cut.lanes,
                 usize::from(is_strict),
-                usize::from(self.cut.bundle.needs_shared) + 2 * levels(self.cut.is_level),
+                usize::from(self.cut.bundle.needs_shared)
+                    + 2 * levels(self.cut.is_level)
+                    + 8 * usize::from(self.cut.is_by_columns),
             ],
             len: self.packed_len,
             scratch: self.scratch_len,
@@ -196,17 +208,21 @@ impl<T: Element> Prepared<T> for SeparablePlan<T> {
     }
 
     fn admits(&self, kernel: View<'_, T>, scratch: &mut [T]) -> Result<(), Declined> {
-        let mut memory = bytes_of(scratch);
-        let count = room(self.taps(), self.terms).unwrap_or(0);
-        let found = LowRank::within(kernel, self.terms, take::<f64>(&mut memory, count));
-        let found = found.ok_or(LOW_RANK)?;
+        let found = if self.cut.is_by_columns {
+            LowRank::by_columns(self.terms, is_shared(kernel))
+        } else {
+            let mut memory = bytes_of(scratch);
+            let count = room(self.taps(), self.terms).unwrap_or(0);
+            LowRank::within(kernel, self.terms, take::<f64>(&mut memory, count)).ok_or(LOW_RANK)?
+        };
         if self.cut.bundle.needs_shared && !found.is_shared {
             return Err(Declined::Values { needs: "the same kernel for every channel, as was planned for" });
         }
         if (0..2).any(|axis| self.cut.is_level[axis] && !found.is_level[axis]) {
             return Err(Declined::Values { needs: "a kernel of equal taps, as was planned for" });
         }
-        if self.problem.conv.accuracy == Accuracy::Componentwise && !is_componentwise(&self.problem, &found) {
+        let is_strict = self.problem.conv.accuracy == Accuracy::Componentwise;
+        if is_strict && !found.is_by_columns && !is_componentwise(&self.problem, &found) {
             return Err(Declined::Accuracy);
         }
         Ok(())
@@ -215,6 +231,9 @@ impl<T: Element> Prepared<T> for SeparablePlan<T> {
     /// For each output channel the columns of all terms, then their rows in the order of the row pass.
     fn pack(&self, kernel: View<'_, T>, packed: &mut [T], scratch: &mut [T]) {
         let kernel = self.problem.oriented(kernel);
+        if self.cut.is_by_columns {
+            return self.pack_columns(kernel, packed);
+        }
         let [rows, columns] = self.taps();
         let mut memory = bytes_of(scratch);
         let memory = take::<f64>(&mut memory, room([rows, columns], self.terms).unwrap_or(0));
@@ -263,9 +282,13 @@ impl<T: Element> SeparablePlan<T> {
         let room = room([rows, columns], found.terms).and_then(|room| room.checked_mul(size_of::<f64>()));
         let channel_len = (rows + columns).checked_mul(found.terms).ok_or_else(too_large)?;
         let packed_len = channel_len.checked_mul(problem.conv.channels_out).ok_or_else(too_large)?;
-        let offsets: Vec<isize> =
-            order(columns, cut.lanes).map(|tap| cut.offset(problem, tap) as isize).collect();
-        let bundle_offsets = offsets.iter().map(|offset| offset * cut.bundle.count as isize).collect();
+        // Where each tap has a term of its own, it finds it behind those before.
+        let term_step = if found.is_by_columns { cut.tile * cut.pitch } else { 0 };
+        let offsets = |planes: usize| -> Vec<isize> {
+            let offset = |tap| cut.offset(problem, tap) * planes + tap * term_step;
+            order(columns, cut.lanes).map(|tap| offset(tap) as isize).collect()
+        };
+        let (offsets, bundle_offsets) = (offsets(1), offsets(cut.bundle.count));
         Ok(SeparablePlan {
             extensions: Extensions::new(problem.conv.border),
             finish: Finish::new(&problem.conv),
@@ -288,6 +311,23 @@ impl<T: Element> SeparablePlan<T> {
     fn channel_len(&self) -> usize {
         let [rows, columns] = self.taps();
         self.terms * (rows + columns)
+    }
+
+    /// Terms of the pass over rows: where each tap has a term of its own along columns, their row is one of ones.
+    fn row_terms(&self) -> usize {
+        if self.cut.is_by_columns { 1 } else { self.terms }
+    }
+
+    /// For each output channel its columns, then ones.
+    fn pack_columns(&self, kernel: View<'_, T>, packed: &mut [T]) {
+        let [rows, _] = self.taps();
+        for (channel, packed) in packed.chunks_exact_mut(self.channel_len()).enumerate() {
+            let (columns, ones) = packed.split_at_mut(self.terms * rows);
+            for (at, to) in columns.iter_mut().enumerate() {
+                *to = kernel.get([channel, 0, at % rows, at / rows]).unwrap_or_default();
+            }
+            ones.fill(T::from_f64(1.0));
+        }
     }
 
     /// Whether input and output have the planes of a bundle as neighbours, and pixels after each other.

@@ -19,8 +19,7 @@ fn borders() -> [Borders; 5] {
 }
 
 /// The output in memory as it is, and with every pixel apart from its neighbours.
-fn both_ways<T: Element>(conv: &Conv, taps: [&[T]; 2], x: &[T], channels: usize) -> [Vec<T>; 2] {
-    let convolver = conv.with_factors(taps[0], taps[1], None).unwrap();
+fn both_ways<T: Element>(convolver: &Convolver<T>, x: &[T], channels: usize) -> [Vec<T>; 2] {
     assert_eq!(convolver.plan().strategy(), "separable");
     let (dims, [_, _, rows, columns]) = (convolver.plan().input_shape(), convolver.output_shape());
     let input = View::nhwc(x, [dims[0], dims[2], dims[3], dims[1]]).unwrap();
@@ -32,6 +31,12 @@ fn both_ways<T: Element>(conv: &Conv, taps: [&[T]; 2], x: &[T], channels: usize)
         convolver.execute(input, output, &mut convolver.workspace().unwrap()).unwrap();
         y.chunks_exact(step).flat_map(|pixel| pixel[..channels].iter().copied()).collect()
     })
+}
+
+fn assert_same<T: Element>(convolver: &Convolver<T>, x: &[T], channels: usize) {
+    let [once, twice] = both_ways(convolver, x, channels);
+    let same = once.iter().zip(&twice).all(|(a, b)| a.to_f64().to_bits() == b.to_f64().to_bits());
+    assert!(same, "{}", convolver.explain());
 }
 
 fn check<T: Element>(seed: usize, dims: [usize; 2], channels: usize, random: &mut Random) {
@@ -53,9 +58,7 @@ fn check<T: Element>(seed: usize, dims: [usize; 2], channels: usize, random: &mu
                 .strategy("separable");
             for &isa in InstructionSet::available().unwrap() {
                 let conv = conv.clone().instruction_set(isa.name());
-                let [once, twice] = both_ways(&conv, [&factors[0], &factors[1]], &x, channels);
-                let same = once.iter().zip(&twice).all(|(a, b)| a.to_f64().to_bits() == b.to_f64().to_bits());
-                assert!(same, "{isa}: {conv:?}");
+                assert_same(&conv.with_factors(&factors[0], &factors[1], None).unwrap(), &x, channels);
             }
         }
     }
@@ -73,6 +76,82 @@ fn both_sums_at_once_have_the_same_bits() {
                 check::<f64>(seed, [rows, columns], channels, &mut random);
             }
         }
+    }
+}
+
+/// Kernels of full rank, which are taken by columns where there is a tile: returns how often there was.
+fn check_by_columns<T: Element>(
+    seed: usize,
+    dims: [usize; 2],
+    channels: usize,
+    random: &mut Random,
+) -> usize {
+    let border = borders()[seed % borders().len()];
+    let x = random.reals::<T>(dims[0] * dims[1] * channels);
+    let kernel = random.reals::<T>(9);
+    let kernel = View::strided(&kernel, 0, [channels, 1, 3, 3], [0, 0, 3, 1]).unwrap();
+    let bias = random.reals::<T>(1).repeat(channels);
+    let taken = [Padding::Same, Padding::Valid, Padding::Full].into_iter().filter(|&padding| {
+        let conv = Conv::d2(dims, [3, 3])
+            .channels(channels, channels)
+            .groups(channels)
+            .layouts(Layout::Nhwc, Layout::Nhwc)
+            .padding(padding)
+            .dilation([1 + seed / 2 % 2, 1 + seed / 4 % 2])
+            .border(border)
+            .strategy("separable");
+        match conv.with_kernel(kernel, (channels == 1).then_some(&bias)) {
+            Err(Error::Declined { reason: Declined::Values { .. }, .. }) => false,
+            convolver => {
+                assert_same(&convolver.unwrap(), &x, channels);
+                true
+            }
+        }
+    });
+    taken.count()
+}
+
+#[test]
+fn sums_by_columns_have_the_same_bits() {
+    let mut random = Random(93);
+    let mut taken = 0;
+    for (seed, columns) in [16, 17, 31, 48, 65, 130, 2100].into_iter().enumerate() {
+        for (more, rows) in [5, 6, 12, 33, 70].into_iter().enumerate() {
+            for channels in [1, 3] {
+                taken += check_by_columns::<f32>(seed + more, [rows, columns], channels, &mut random);
+                taken += check_by_columns::<f64>(seed + more, [rows, columns], channels, &mut random);
+            }
+        }
+    }
+    let has_tile = InstructionSet::best().unwrap().name() == "avx512";
+    assert_eq!(taken > 100, has_tile, "{taken}");
+}
+
+/// Without values, too: any kernel is the sum of its columns.
+#[test]
+fn sums_by_columns_need_no_values() {
+    let plan = Conv::d2([40, 70], [3, 3]).strategy("separable").plan::<f32>();
+    if InstructionSet::best().unwrap().name() != "avx512" {
+        assert!(matches!(plan, Err(Error::Declined { reason: Declined::Values { .. }, .. })));
+        return;
+    }
+    let plan = plan.unwrap();
+    let mut random = Random(94);
+    let (x, kernel) = (random.reals::<f32>(40 * 70), random.reals::<f32>(9));
+    let packed = plan.pack(View::plane(&kernel, [3, 3]).unwrap(), None).unwrap();
+    let mut y = vec![0.0; 38 * 68];
+    let output = ViewMut::plane(&mut y, [38, 68]).unwrap();
+    plan.execute(&packed, View::plane(&x, [40, 70]).unwrap(), output, &mut plan.workspace().unwrap())
+        .unwrap();
+    for (at, &y) in y.iter().enumerate() {
+        let products = (0..9).map(|tap| {
+            let place = (at / 68 + tap / 3) * 70 + at % 68 + tap % 3;
+            f64::from(x[place]) * f64::from(kernel[tap])
+        });
+        let (sum, magnitude) =
+            products.fold((0.0, 0.0), |(sum, all): (f64, f64), p| (sum + p, all + p.abs()));
+        let bound = 12.0 * f64::from(f32::EPSILON) / 2.0 * magnitude * (1.0 + 1e-6);
+        assert!((f64::from(y) - sum).abs() <= bound, "{at}: {y}, not {sum}");
     }
 }
 

@@ -177,16 +177,23 @@ fn real_numbers_agree_within_the_bound<T: Element>(seed: u64) {
                 }
                 plan => plan.expect("a valid request"),
             };
-            let found = plan.explain().separable_terms.expect("it was chosen for these");
-            assert!(found.count <= terms, "{found:?}");
-            // And what may be lost in comparing.
-            let accepted = 8.0 * unit_roundoff::<T>() + terms as f64 * found.weight * f64::EPSILON;
-            assert!(found.truncation <= accepted && found.weight >= 1.0, "{found:?}");
-            assert!(found.weight <= (terms as f64).sqrt() + 1e-6, "orthogonal terms: {found:?}");
+            let found = plan.explain().separable_terms;
+            if let Some(found) = &found {
+                assert!(found.count <= terms, "{found:?}");
+                // And what may be lost in comparing.
+                let accepted = 8.0 * unit_roundoff::<T>() + terms as f64 * found.weight * f64::EPSILON;
+                assert!(found.truncation <= accepted && found.weight >= 1.0, "{found:?}");
+                assert!(found.weight <= (terms as f64).sqrt() + 1e-6, "orthogonal terms: {found:?}");
+            } else {
+                assert_eq!((isa.name(), conv.kernel), ("avx512", [3, 3]), "only these are taken by columns");
+            }
             let computed = operands.execute(&plan, conv.accumulate != 0.0);
             for (i, (value, exact)) in computed.iter().zip(&exact).enumerate() {
                 let distance = exact.distance(value.to_f64());
-                let most = bound(&conv, &operands, &found, exact.magnitude);
+                let most = match &found {
+                    Some(found) => bound(&conv, &operands, found, exact.magnitude),
+                    None => 13.0 * unit_roundoff::<T>() * exact.magnitude,
+                };
                 let place = || format!("output {i} on {isa}: {}", plan.explain().problem);
                 assert!(distance <= most, "{distance} beyond {most}, {found:?}, {}", place());
             }

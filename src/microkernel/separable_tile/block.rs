@@ -1,19 +1,28 @@
 //! Some rows of the tile, from one end to the other.
 
-use super::{MOST_INPUTS, SeparableTile};
+use super::{Beside, MOST_INPUTS, SeparableTile};
 use crate::element::Element;
 use crate::isa::Lanes;
 use crate::microkernel::Finish;
 
 /// `ROWS` output rows, with what their loop needs in registers. Of `TAPS` taps of a row, that of number `CENTRE` meets whole
-/// vectors of sums.
-pub(super) struct Block<T, I: Lanes<T>, const ROWS: usize, const TAPS: usize, const CENTRE: usize> {
+/// vectors of sums. There are `TERMS` sums along columns: one, or one for each tap of the row.
+pub(super) struct Block<
+    T,
+    I: Lanes<T>,
+    const ROWS: usize,
+    const TERMS: usize,
+    const TAPS: usize,
+    const CENTRE: usize,
+> {
+    /// The rows under these, and those that are wanted soon.
     inputs: [*const T; MOST_INPUTS],
     ahead: [*const T; ROWS],
     vectors: usize,
-    sums: *const T,
-    sums_step: usize,
-    column: [I::Vector; TAPS],
+    /// What lies before the vectors, and behind them, from the row under the first of these on.
+    left: Beside<T>,
+    right: Beside<T>,
+    columns: [[I::Vector; TAPS]; TERMS],
     row: [I::Vector; TAPS],
     step: usize,
     to: *mut T,
@@ -25,39 +34,69 @@ pub(super) struct Block<T, I: Lanes<T>, const ROWS: usize, const TAPS: usize, co
     is_finish_plain: bool,
 }
 
-impl<T: Element, I: Lanes<T>, const ROWS: usize, const TAPS: usize, const CENTRE: usize>
-    Block<T, I, ROWS, TAPS, CENTRE>
+/// Sums along columns of some rows, for each term.
+type Sums<V, const ROWS: usize, const TERMS: usize> = [[V; ROWS]; TERMS];
+
+impl<T: Element, I: Lanes<T>, const ROWS: usize, const TERMS: usize, const TAPS: usize, const CENTRE: usize>
+    Block<T, I, ROWS, TERMS, TAPS, CENTRE>
 {
     /// The vectors of sums under the first outputs begin so many before the first whole one.
     const BEFORE: isize = if CENTRE > 0 { 1 } else { 0 };
 
-    /// The rows from `row` on.
-    ///
-    /// # Safety
-    /// They are rows of the tile, which has as many taps.
+    /// Of a tile, which has as many taps.
     #[inline(always)]
-    pub(super) unsafe fn new(isa: I, tile: &SeparableTile<'_, T>, row: usize) -> Self {
-        // SAFETY: entries for the rows under these, and behind them for as many rows; see `SeparableTile`.
-        let input = |j: usize| unsafe { (*tile.inputs.add(row + j)).wrapping_offset(tile.first) };
-        let under = ROWS + TAPS - 1;
-        let mut inputs = [core::ptr::null(); MOST_INPUTS];
-        inputs.iter_mut().take(under).enumerate().for_each(|(j, to)| *to = input(j));
-        let taps = |taps: &[T]| core::array::from_fn(|t| isa.splat(taps[t]));
+    pub(super) fn new(isa: I, tile: &SeparableTile<'_, T>) -> Self {
+        let mut columns = [[isa.splat(T::default()); TAPS]; TERMS];
+        for (to, &tap) in columns.as_flattened_mut().iter_mut().zip(tile.columns) {
+            *to = isa.splat(tap);
+        }
+        let mut taps = [isa.splat(T::default()); TAPS];
+        taps.iter_mut().zip(tile.row).for_each(|(to, &tap)| *to = isa.splat(tap));
         Block {
-            inputs,
-            ahead: core::array::from_fn(|r| input(under + r)),
+            inputs: [core::ptr::null(); MOST_INPUTS],
+            ahead: [core::ptr::null(); ROWS],
             vectors: tile.vectors,
-            sums: tile.sums.wrapping_add(row * tile.sums_step),
-            sums_step: tile.sums_step,
-            column: taps(tile.column),
-            row: taps(tile.row),
+            left: tile.left,
+            right: tile.right,
+            columns,
+            row: taps,
             step: tile.step,
-            to: tile.to.wrapping_offset((row as isize).wrapping_mul(tile.to_step)),
+            to: tile.to,
             to_step: tile.to_step,
             width: tile.width,
             bias: isa.splat(tile.bias),
             finish: *tile.finish,
             is_finish_plain: *tile.finish == Finish::plain(),
+        }
+    }
+
+    /// The same for the rows of the tile from `row` on.
+    ///
+    /// # Safety
+    /// They are rows of the tile.
+    #[inline(always)]
+    pub(super) unsafe fn at(&self, isa: I, tile: &SeparableTile<'_, T>, row: usize) -> Self {
+        let under = ROWS + TAPS - 1;
+        // SAFETY: entries for the rows under the tile, and behind them for as many as it has; see `SeparableTile`.
+        let input = |j: usize| unsafe { (*tile.inputs.add(row + j)).wrapping_offset(tile.first) };
+        let mut inputs = self.inputs;
+        inputs.iter_mut().take(under).enumerate().for_each(|(j, to)| *to = input(j));
+        let mut ahead = self.ahead;
+        ahead.iter_mut().enumerate().for_each(|(r, to)| *to = input(under + r));
+        for r in 0..ROWS {
+            // The ends of the rows of the next tile, which are read before it.
+            let next = input(tile.rows + TAPS - 1 + r);
+            isa.prefetch(next);
+            isa.prefetch(next.wrapping_add(tile.vectors * I::LANES).wrapping_sub(1));
+        }
+        let beside = |side: &Beside<T>| Beside { rows: side.rows.wrapping_add(row), ..*side };
+        Block {
+            inputs,
+            ahead,
+            left: beside(&tile.left),
+            right: beside(&tile.right),
+            to: tile.to.wrapping_offset((row as isize).wrapping_mul(tile.to_step)),
+            ..*self
         }
     }
 
@@ -99,14 +138,19 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TAPS: usize, const CENTRE
 
     /// Sums along columns in vector `v`, which is whole, or one of those beside.
     #[inline(always)]
-    fn sums(&self, isa: I, v: isize) -> [I::Vector; ROWS] {
+    fn sums(&self, isa: I, v: isize) -> Sums<I::Vector, ROWS, TERMS> {
         if (0..self.vectors as isize).contains(&v) {
             // SAFETY: a whole vector.
             return unsafe { self.sum_columns(isa, v as usize) };
         }
-        let from = self.sums.wrapping_offset(v * I::LANES as isize);
-        // SAFETY: the vector before, or as far as the one behind the last outputs.
-        core::array::from_fn(|r| unsafe { isa.load(from.wrapping_add(r * self.sums_step)) })
+        let (side, v) = if v < 0 { (&self.left, v) } else { (&self.right, v - self.vectors as isize) };
+        let mut rows = [core::ptr::null(); MOST_INPUTS];
+        for (j, to) in rows.iter_mut().take(ROWS + TAPS - 1).enumerate() {
+            // SAFETY: entries for the rows under these.
+            *to = unsafe { *side.rows.add(j) }.wrapping_offset(side.first);
+        }
+        // SAFETY: the vector before, or one of those behind.
+        unsafe { self.sum(isa, &rows, v * I::LANES as isize) }
     }
 
     /// Sums along columns in vector `v`.
@@ -114,20 +158,32 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TAPS: usize, const CENTRE
     /// # Safety
     /// It is one of the whole vectors.
     #[inline(always)]
-    unsafe fn sum_columns(&self, isa: I, v: usize) -> [I::Vector; ROWS] {
+    unsafe fn sum_columns(&self, isa: I, v: usize) -> Sums<I::Vector, ROWS, TERMS> {
         let at = v * I::LANES;
         for row in &self.ahead {
             let wanted = row.wrapping_add(at);
             // A single row is wanted as soon as this one is done; of several, most are in the cache no longer by then.
             if ROWS == 1 { isa.prefetch_near(wanted) } else { isa.prefetch(wanted) }
         }
-        let mut sums = [isa.splat(T::default()); ROWS];
-        for (j, input) in self.inputs.iter().take(ROWS + TAPS - 1).enumerate() {
+        // SAFETY: vouched for by the caller.
+        unsafe { self.sum(isa, &self.inputs, at as isize) }
+    }
+
+    /// Sums along columns of a vector of some rows.
+    ///
+    /// # Safety
+    /// It is readable in all rows under these.
+    #[inline(always)]
+    unsafe fn sum(&self, isa: I, rows: &[*const T; MOST_INPUTS], at: isize) -> Sums<I::Vector, ROWS, TERMS> {
+        let mut sums = [[isa.splat(T::default()); ROWS]; TERMS];
+        for (j, row) in rows.iter().take(ROWS + TAPS - 1).enumerate() {
             // SAFETY: vouched for by the caller.
-            let input = unsafe { isa.load(input.add(at)) };
-            for (r, sum) in sums.iter_mut().enumerate() {
-                if j >= r && j - r < TAPS {
-                    *sum = isa.mul_add(self.column[j - r], input, *sum);
+            let input = unsafe { isa.load(row.offset(at)) };
+            for (sums, column) in sums.iter_mut().zip(&self.columns) {
+                for (r, sum) in sums.iter_mut().enumerate() {
+                    if j >= r && j - r < TAPS {
+                        *sum = isa.mul_add(column[j - r], input, *sum);
+                    }
                 }
             }
         }
@@ -136,17 +192,20 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TAPS: usize, const CENTRE
 
     /// Outputs from three vectors of sums.
     #[inline(always)]
-    fn sum_rows(&self, isa: I, [low, middle, high]: [&[I::Vector; ROWS]; 3]) -> [I::Vector; ROWS] {
+    fn sum_rows(&self, isa: I, [low, middle, high]: [&Sums<I::Vector, ROWS, TERMS>; 3]) -> [I::Vector; ROWS] {
         let [whole, behind] = if CENTRE > 0 { [middle, high] } else { [low, middle] };
         let mut sums = [self.bias; ROWS];
         for (t, &tap) in self.row.iter().enumerate() {
+            let term = if TERMS > 1 { t } else { 0 };
+            let [low, whole, behind] = [low, whole, behind].map(|sums| &sums[term]);
             for (r, sum) in sums.iter_mut().enumerate() {
                 let inputs = match t {
                     _ if t < CENTRE => isa.shift(low[r], whole[r], I::LANES - (CENTRE - t) * self.step),
                     _ if t == CENTRE => whole[r],
                     _ => isa.shift(whole[r], behind[r], (t - CENTRE) * self.step),
                 };
-                *sum = isa.mul_add(tap, inputs, *sum);
+                // Where each tap has a term of its own, it is one.
+                *sum = if TERMS > 1 { isa.add(inputs, *sum) } else { isa.mul_add(tap, inputs, *sum) };
             }
         }
         let mut results = [sums];

@@ -5,7 +5,7 @@ use crate::conv::Layout;
 use crate::cost::Machine;
 use crate::low_rank::LowRank;
 use crate::microkernel::column_pass::tall;
-use crate::microkernel::separable_tile::serves;
+use crate::microkernel::separable_tile::{Terms, serves};
 use crate::microkernel::signal_tile::farthest;
 use crate::problem::{Axis, Problem, gcd};
 use crate::workspace::Booking;
@@ -19,8 +19,10 @@ const TASK_ROWS: usize = 32;
 /// Output rows of a tile where taps of columns are all alike, half as many as taps within these limits: the more, the more
 /// often a sum of input rows serves.
 const SUMS_TILE: [usize; 2] = [16, 32];
-/// Output rows of a tile where sums along columns and rows are taken at once.
-const AT_ONCE_TILE: usize = 16;
+/// Output rows of a tile where sums along columns and rows are taken at once, and of a task of such tiles: from one to the next,
+/// memory waits.
+const AT_ONCE_TILE: usize = 32;
+const AT_ONCE_ROWS: usize = 64;
 /// Least taps that are worth summing first where they are *level*: all alike.
 const LEAST_LEVEL: usize = 16;
 /// Bytes of a single row and its sums, which stay in the first-level cache from pass to pass.
@@ -68,6 +70,8 @@ pub(super) struct Cut {
     pub(super) lanes: usize,
     pub(super) bundle: Bundle,
     terms: usize,
+    /// Whether the terms are the columns of the kernel.
+    pub(super) is_by_columns: bool,
     /// Output rows of a tile, and what is from one to the next: `spacing` output rows, `step` input rows at a distance of
     /// the dilation. So strides and dilations of rows need no copies: output rows `spacing` apart have their windows in
     /// the same input rows.
@@ -85,7 +89,7 @@ pub(super) struct Cut {
     /// For strides along rows: pixels of a phase, and values of all phases of a row; else zero.
     pub(super) segment: usize,
     pub(super) dealt_pitch: usize,
-    /// Most values to the left of what is read in place, and to the right of it; zero if a constant stands there.
+    /// Most values to the left of what is read in place, and to the right of it.
     pub(super) side: usize,
     /// Whether input and output exceed the second-level cache.
     is_far: bool,
@@ -110,7 +114,8 @@ fn is_far(problem: &Problem, machine: &Machine) -> bool {
 /// Whether the sums along a row are those of a signal of few taps. Taps stay in their order if a vector has as many lanes.
 fn has_few_taps(problem: &Problem, found: &LowRank) -> bool {
     let (columns, lanes) = (&problem.columns, problem.isa.lanes(problem.element));
-    found.terms == 1 && columns.stride == 1 && columns.taps <= lanes && problem.conv.accumulate == 0.0
+    let is_row = found.terms == 1 || found.is_by_columns;
+    is_row && columns.stride == 1 && columns.taps <= lanes && problem.conv.accumulate == 0.0
 }
 
 /// Whether the taps of columns, and those of rows, are all alike and as many that it pays to sum first.
@@ -152,6 +157,7 @@ impl Cut {
             lanes,
             bundle: Bundle::new(problem, found),
             terms: found.terms,
+            is_by_columns: found.is_by_columns,
             tile,
             spacing,
             step,
@@ -170,6 +176,10 @@ impl Cut {
             work: 0,
         };
         cut.take_at_once(problem);
+        // Only to take both sums at once.
+        if cut.is_by_columns && !cut.is_at_once {
+            return None;
+        }
         let comfortable = if rows.taps == 1 { line_bytes(problem) } else { machine.l2 / 2 };
         loop {
             cut.fit(problem)?;
@@ -182,7 +192,7 @@ impl Cut {
         }
     }
 
-    /// Where both sums can be taken at once, higher tiles are: what lies beside them is summed apart, for all rows together.
+    /// Where both sums can be taken at once, tiles are higher, and so are tasks.
     fn take_at_once(&mut self, problem: &Problem) {
         let (planes, columns) = (self.bundle.count, &problem.columns);
         let rows = problem.rows.output.div_ceil(self.spacing).min(AT_ONCE_TILE);
@@ -194,7 +204,7 @@ impl Cut {
             self.is_at_once = true;
             self.tile = rows;
             self.inputs = rows - 1 + problem.rows.taps;
-            self.block = self.block.next_multiple_of(rows);
+            self.block = self.block.max(AT_ONCE_ROWS).next_multiple_of(rows);
         }
     }
 
@@ -203,7 +213,12 @@ impl Cut {
         let Axis { taps, before, dilation, .. } = problem.columns;
         let isa = [self.lanes, problem.element.size()];
         let places = [before, dilation].map(|columns| columns.saturating_mul(planes));
-        serves(isa, rows, [problem.rows.taps, taps], places)
+        serves(isa, rows, self.kind(), [problem.rows.taps, taps], places)
+    }
+
+    /// What the terms are.
+    pub(super) fn kind(&self) -> Terms {
+        if self.is_by_columns { Terms::Columns } else { Terms::Product }
     }
 
     /// Derives the sizes of rows from the width of the strip.
@@ -215,13 +230,7 @@ impl Cut {
         let pitch =
             |values: usize| (values.checked_add(ROOM * self.lanes)?.div_ceil(line) | 1).checked_mul(line);
         self.pitch = pitch(values)?;
-        let borders = problem.conv.border;
-        // Where both sums are taken at once, strips have a left side inside the input as well.
-        self.side = if borders.left.is_constant() && borders.right.is_constant() && !self.is_at_once {
-            0
-        } else {
-            columns.before.max(columns.after).saturating_mul(self.bundle.count).min(values)
-        };
+        self.side = columns.before.max(columns.after).saturating_mul(self.bundle.count).min(values);
         if columns.stride > 1 {
             let reach = columns.extent - 1;
             self.segment = self.strip + reach / columns.stride;
@@ -261,9 +270,9 @@ impl Cut {
         if stride == 1 { at } else { at % stride * self.segment + at / stride }
     }
 
-    /// Values of a row of the sums along columns that are repeated on a side.
+    /// Values of a row of a side: a vector before, less than one of those inside, and two vectors behind.
     pub(super) fn side_pitch(&self) -> usize {
-        self.side + self.lanes
+        (self.side + 4 * self.lanes).next_multiple_of(self.lanes)
     }
 
     /// Rows of sums along columns: those of each term.
@@ -280,10 +289,11 @@ impl Cut {
         self.bytes_of(size_of::<T>())
     }
 
-    /// Bytes that a tile goes through again and again: the rows under it, and their sums.
+    /// Bytes that a tile goes through again and again: the rows under it, and their sums, unless these stay in registers.
     fn row_bytes(&self, size: usize) -> usize {
         let row = self.pitch.checked_mul(size);
-        row.and_then(|row| row.checked_mul(self.inputs + self.sums())).unwrap_or(usize::MAX)
+        let rows = self.inputs + if self.is_at_once { 0 } else { self.sums() };
+        row.and_then(|row| row.checked_mul(rows)).unwrap_or(usize::MAX)
     }
 
     /// For elements of so many bytes, as `Strip` takes them.
@@ -299,10 +309,10 @@ impl Cut {
             .add::<u8>(values(1, self.work))
             .add::<*const u8>(self.inputs + self.tile)
             .add::<isize>(self.side)
-            .add::<u8>(values(1, self.lanes))
+            .add::<u8>(values(self.inputs, self.side_pitch()))
+            .add::<*const u8>(self.inputs)
             .add::<isize>(self.side)
-            .add::<u8>(values(1, self.lanes))
-            .add::<u8>(values(self.sums(), self.side_pitch()))
+            .add::<u8>(values(self.inputs, self.side_pitch()))
             .add::<*const u8>(self.inputs)
             .bytes()
     }

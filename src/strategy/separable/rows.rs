@@ -43,9 +43,9 @@ impl<T: Element> Strip<'_, '_, T> {
             let pass = RowPass {
                 from,
                 term_step: cut.tile * pitch,
-                terms: plan.terms,
+                terms: plan.row_terms(),
                 offsets: if planes == 1 { &plan.offsets } else { &plan.bundle_offsets },
-                is_dense: planes == 1 && columns.stride == 1 && columns.dilation == 1,
+                is_dense: !cut.is_by_columns && planes == 1 && columns.stride == 1 && columns.dilation == 1,
                 taps: self.taps().1.as_ptr(),
                 to: self.output_row(r),
                 to_step: if planes == 1 { self.call.output_strides[3] } else { 1 },
@@ -134,31 +134,26 @@ impl<T: Element> Strip<'_, '_, T> {
     }
 
     /// Both sums of some rows, without the way through a buffer.
-    pub(super) fn sum_at_once(&self, rows: Range<usize>, first: usize, room: &mut Room<'_, T>) {
+    pub(super) fn sum_at_once(&self, rows: Range<usize>, room: &mut Room<'_, T>) {
         let (plan, cut) = (self.plan, &self.plan.cut);
-        let (column, row) = self.taps();
-        let Range { start, end } = self.inside;
-        let whole = (end - start) / cut.lanes * cut.lanes;
-        if start + whole < end {
-            let last = end - cut.lanes;
-            let to = (room.sums[self.shift() + last..].as_mut_ptr(), cut.pitch);
-            // SAFETY: as in `sum_columns`.
-            unsafe { self.sum_values(rows.len(), room.rows, last as isize..end as isize, to) };
-        }
-        self.sum_sides(rows.len(), first, room);
-        let under = rows.len() + column.len() - 1;
+        let (columns, row) = self.taps();
+        let start = self.inside.start;
+        let vectors = self.inside.len() / cut.lanes;
+        let under = rows.len() + plan.problem.rows.taps - 1;
         for line in 0..cut.tile {
             let any = room.rows[0];
             room.rows[under + line] = self.row_in_place(self.next + line).unwrap_or(any);
         }
+        let [left, right] = room.sides.around();
         let tile = SeparableTile {
             inputs: room.rows.as_ptr(),
             first: start as isize,
-            vectors: whole / cut.lanes,
+            vectors,
             is_centred: start > 0,
-            sums: room.sums.as_ptr().wrapping_add(self.shift() + start),
-            sums_step: cut.pitch,
-            column,
+            left,
+            right,
+            terms: cut.kind(),
+            columns,
             row,
             step: plan.problem.columns.dilation * self.planes,
             to: self.output_row(rows.start),
@@ -168,8 +163,9 @@ impl<T: Element> Strip<'_, '_, T> {
             bias: self.call.bias(self.part.channel),
             finish: &plan.finish,
             // SAFETY: the table holds the rows under the tile, whose values inside are readable, and behind them rows for
-            // every row of the tile. What is not inside has been summed, in rows with three vectors of room. The outputs are
-            // neighbours inside the output view, whose shape was checked. What accumulates has no few taps.
+            // every row of the tile. What is not inside is in the rows of the sides, which have a vector before, the rest of
+            // those inside, and two vectors behind. The outputs are neighbours inside the output view, whose shape was
+            // checked. What accumulates has no few taps.
             _vouched: unsafe { Vouched::new() },
         };
         tile.run(plan.problem.isa);

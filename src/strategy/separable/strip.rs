@@ -1,8 +1,8 @@
 //! One strip of a plane, or of planes side by side, tile by tile from top to bottom.
 //!
 //! Input rows are found through a table. Those inside are read in place, those outside are the ones that the border repeats;
-//! sums along columns to the left and to the right are those of the columns that it repeats ([`Sides`]). A row of constants is
-//! copied, and so is every row of an input that cannot be read in place: into a ring of as many rows as lie under a tile.
+//! what lies to the left and to the right is read apart ([`Sides`]). A row of constants is copied, and so is every row of an
+//! input that cannot be read in place: into a ring of as many rows as lie under a tile.
 
 use core::ops::Range;
 
@@ -50,8 +50,6 @@ pub(super) struct Room<'a, T> {
     pub(super) work: &'a mut [T],
     /// The rows under a tile, and behind them as many as the next one has new ones.
     pub(super) rows: &'a mut [*const T],
-    /// Whether some of these are copies.
-    pub(super) has_copies: bool,
     pub(super) sides: Sides<'a, T>,
 }
 
@@ -70,7 +68,6 @@ impl<T: Element> SeparablePlan<T> {
             bias: take::<T>(&mut memory, cut.bias_row()),
             work: take::<T>(&mut memory, cut.work),
             rows: take::<*const T>(&mut memory, cut.inputs + cut.tile),
-            has_copies: false,
             sides: Sides::take(&strip, &mut memory),
         };
         if planes > 1 && !room.bias.is_empty() {
@@ -136,26 +133,35 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         let cut = &self.plan.cut;
         let first = rows.start * cut.step;
         let inputs = first..first + (rows.len() - 1) * cut.step + self.plan.problem.rows.taps;
-        for row in self.next.max(first)..inputs.end {
-            self.copy(row);
+        // Divided once for a tile: short rows would notice.
+        let mut slot = first % cut.inputs;
+        for (place, row) in inputs.clone().enumerate() {
+            let in_place = self.row_in_place(row);
+            let is_new = row >= self.next;
+            if is_new && in_place.is_none() {
+                self.copy(row, slot);
+            }
+            let from = in_place.unwrap_or_else(|| self.ring[slot * cut.pitch..].as_ptr());
+            room.rows[place] = from;
+            if !self.inside.is_empty() {
+                room.sides.find_row(place, slot);
+                if is_new {
+                    room.sides.read(slot, from, in_place.is_some());
+                }
+            }
+            slot = if slot + 1 == cut.inputs { 0 } else { slot + 1 };
         }
         self.next = self.next.max(inputs.end);
-        room.has_copies = false;
-        for (place, row) in inputs.enumerate() {
-            let in_place = self.row_in_place(row);
-            room.rows[place] = in_place.unwrap_or(self.row_of_ring(row));
-            room.has_copies |= in_place.is_none();
-        }
         if self.has_tile(rows.len()) {
-            return self.sum_at_once(rows, first, room);
+            return self.sum_at_once(rows, room);
         }
-        self.sum_columns(rows.len(), first, room);
+        self.sum_columns(rows.len(), room);
         if self.plan.problem.columns.stride > 1 {
             self.deal(rows.len(), room);
         }
         if cut.is_level[1] {
             self.sum_level_rows(rows, room);
-        } else if self.has_few_taps() {
+        } else if self.has_few_taps() && !cut.is_by_columns {
             self.sum_few_taps(rows, room);
         } else {
             self.sum_rows(rows, room);
@@ -198,19 +204,11 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         }
     }
 
-    /// Where the first value under the strip stands in the copy of an input row.
-    pub(super) fn row_of_ring(&self, row: usize) -> *const T {
-        self.ring[row % self.plan.cut.inputs * self.plan.cut.pitch..].as_ptr()
-    }
-
     /// Copies an input row that is not read in place.
-    fn copy(&mut self, row: usize) {
-        if self.row_in_place(row).is_some() {
-            return;
-        }
+    fn copy(&mut self, row: usize, slot: usize) {
         let (cut, problem) = (&self.plan.cut, &self.plan.problem);
         let y = self.corner[0] + (row * problem.rows.dilation) as isize;
-        let to = &mut self.ring[row % cut.inputs * cut.pitch..][..self.values];
+        let to = &mut self.ring[slot * cut.pitch..][..self.values];
         match &self.source {
             Source::Plane(plane) => plane.read(y, self.corner[1], 1, to),
             Source::Pixels(pixels) => pixels.read(y, self.corner[1], 1, self.planes, to),
@@ -231,7 +229,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
     }
 
     /// All sums along columns that the outputs of so many rows need.
-    fn sum_columns(&self, rows: usize, first: usize, room: &mut Room<'_, T>) {
+    fn sum_columns(&self, rows: usize, room: &mut Room<'_, T>) {
         let cut = &self.plan.cut;
         let to = (room.sums[self.shift()..].as_mut_ptr(), cut.pitch);
         if self.inside.is_empty() {
@@ -240,11 +238,17 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
             // SAFETY: the table holds the rows under the tile. Rows of the ring and of the sums have room for whole vectors.
             return unsafe { self.sum_values(rows, room.rows, 0..width as isize, to) };
         }
+        // Rounded up to whole vectors, so that what lies inside comes last.
+        for (values, inputs) in room.sides.rows() {
+            let to = (room.sums[self.shift() + values.start..].as_mut_ptr(), cut.pitch);
+            let width = values.len().next_multiple_of(cut.lanes);
+            // SAFETY: the table holds the rows under the tile, with a vector and more behind these values; so do the sums.
+            unsafe { self.sum_values(rows, inputs, 0..width as isize, to) };
+        }
         let (start, end) = (self.inside.start, self.inside.end);
         let to = (room.sums[self.shift() + start..].as_mut_ptr(), cut.pitch);
         // SAFETY: the table holds the rows under the tile, in which these values are inside, a vector or more.
         unsafe { self.sum_values(rows, room.rows, start as isize..end as isize, to) };
-        self.sum_sides(rows, first, room);
     }
 
     /// Sums along columns of some values, which are counted as those of the strip, for all terms. What is left behind whole
@@ -265,9 +269,8 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         let whole = count / cut.lanes * cut.lanes;
         let (inputs, step) = (inputs.as_ptr(), cut.step);
         for (term, taps) in taps.chunks_exact(self.plan.problem.rows.taps).enumerate() {
-            for (skipped, width) in
-                [(0, whole), (count - cut.lanes, if whole < count { cut.lanes } else { 0 })]
-            {
+            let rest = if whole < count { cut.lanes } else { 0 };
+            for (skipped, width) in [(0, whole), (count - rest, rest)] {
                 if width == 0 {
                     continue;
                 }
