@@ -38,8 +38,8 @@ pub struct Plan<T: Element> {
 }
 
 impl Conv {
-    /// Checks the request, chooses a strategy and freezes it. Holds no kernel values, and knows none: `separable`, which
-    /// depends on them, is chosen by [`with_kernel`](Conv::with_kernel) only.
+    /// Checks the request, chooses a strategy and freezes it. Holds no kernel values, and knows none: where `separable` depends
+    /// on them, it is chosen by [`with_kernel`](Conv::with_kernel) only.
     pub fn plan<T: Element>(&self) -> Result<Plan<T>, Error> {
         Plan::new(Problem::new(self, T::TYPE)?, KernelFacts::Unknown)
     }
@@ -154,8 +154,8 @@ impl<T: Element> Plan<T> {
     /// Lays out `kernel` (output channel, input channel of the group, row, column) for this plan, with one bias
     /// value per output channel.
     ///
-    /// If the strategy is `separable`, the kernel must be of as low a rank as the one planned for, as accurately; else
-    /// the error is [`Error::Declined`].
+    /// If the strategy is `separable`, and was planned for a kernel of low rank, this one must be of as low a rank, as
+    /// accurately; else the error is [`Error::Declined`].
     pub fn pack(&self, kernel: View<'_, T>, bias: Option<&[T]>) -> Result<PackedKernel<T>, Error> {
         self.check_kernel(&kernel, bias)?;
         let packing = self.frozen.packing;

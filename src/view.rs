@@ -27,7 +27,7 @@ pub(crate) struct Geometry {
 }
 
 /// No product of four sizes below this overflows an `isize`.
-const SMALL: usize = 1 << 15;
+const SMALL: usize = 1 << (usize::BITS / 4 - 1);
 
 impl Geometry {
     /// A dense array whose axes, from the slowest to the fastest, are `order`.

@@ -83,6 +83,13 @@ fn nothing_in_gives_nothing_out() {
         let empty = forced(&Conv::d2([0, 5], [3, 3]).padding(Padding::Same), strategy, isa);
         assert_eq!(empty.output_shape().unwrap(), [1, 1, 0, 5]);
         assert_eq!(compute::<f32>(&empty, &[], &[1.0; 9]).unwrap(), []);
+        // Wide enough for any tile, and not forced.
+        for columns in [5, 64] {
+            let conv = Conv::d2([0, columns], [3, 3]).padding(Padding::Same).instruction_set(isa.name());
+            assert_eq!(compute::<f32>(&conv, &[], &[1.0; 9]).unwrap(), []);
+            assert_eq!(compute::<f64>(&conv, &[], &[1.0; 9]).unwrap(), []);
+            assert_eq!(conv.plan::<f32>().unwrap().output_shape(), [1, 1, 0, columns]);
+        }
         // Padding alone still gives outputs, whatever the steps.
         for [stride, dilation, left] in [[1, 1, 5], [2, 2, 7], [3, 1, 9], [1, 4, 20], [4, 3, 11]] {
             let padding = Padding::Explicit { top: 0, bottom: 0, left, right: 0 };

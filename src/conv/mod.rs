@@ -230,8 +230,8 @@ impl Conv {
         self
     }
 
-    /// Bytes of workspace per thread that a strategy may use; 1 GiB unless set. `direct`, `gemm`, `depthwise` and
-    /// `separable` get by with 4 MiB whatever the problem and do not heed a lower limit; `fft`, `winograd` and `dot` decline
+    /// Bytes of workspace per thread that a strategy may use; 1 GiB unless set. `direct`, `gemm` and `depthwise` get by with
+    /// 4 MiB, and `separable` with 8 MiB, whatever the problem and do not heed a lower limit; `fft`, `winograd` and `dot` decline
     /// when they need more.
     pub fn workspace_limit(mut self, bytes: usize) -> Self {
         self.workspace_limit = bytes;

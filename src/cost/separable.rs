@@ -1,6 +1,6 @@
 //! What the passes of `separable` cost. Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, AVX-512, by
 //! `cargo bench --bench cases -- --file benches/cases/separable.txt`, and `boxes.txt` for taps that are all alike; `BYTES`,
-//! `BYTES_AT_ONCE`, `BOTH` and `ROW` on 2026-11-22 on an AMD EPYC (Zen 5).
+//! `BYTES_AT_ONCE`, `BOTH`, `BY_COLUMN` and `ROW` on 2026-11-22 on an AMD EPYC (Zen 5).
 
 use super::planes::{FEW, FEW_VECTOR};
 use super::{Constants, Machine};

@@ -117,10 +117,12 @@ impl LowRank {
         let is_shared = is_shared(kernel);
         let mut all = LowRank {
             terms: 1,
+            truncation: 0.0,
+            by_tap: 0.0,
+            weight: 1.0,
             is_shared,
             is_level: [true; 2],
             is_by_columns: false,
-            ..Self::by_columns(1, true)
         };
         for plane in 0..if is_shared { 1 } else { planes } {
             let mut terms = Terms::<T>::new([rows, columns], most, memory);

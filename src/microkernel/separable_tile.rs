@@ -59,9 +59,14 @@ pub(crate) fn serves(
     let is_aligned = if lead == 0 { reach <= lanes } else { is_centred && lead <= lanes };
     let has_loop = match terms {
         Terms::Product => rows >= HIGH && [3, 5, 7, MOST_TAPS].contains(&taps[0]),
-        Terms::Columns => taps[0] == BY_COLUMNS,
+        Terms::Columns => rows >= LOW && takes_columns(taps),
     };
     lanes * size >= CACHE_LINE && has_loop && taps[0] == taps[1] && is_aligned
+}
+
+/// Whether kernels of so many taps along columns and rows can be taken by columns.
+pub(crate) fn takes_columns(taps: [usize; 2]) -> bool {
+    taps == [BY_COLUMNS; 2]
 }
 
 /// Computes `rows` x `width` outputs.

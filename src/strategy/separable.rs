@@ -25,6 +25,7 @@ use crate::error::{Declined, Error};
 use crate::low_rank::{KernelFacts, LowRank, Terms, is_shared, room, round_off};
 use crate::microkernel::Finish;
 use crate::microkernel::row_pass::order;
+use crate::microkernel::separable_tile::takes_columns;
 use crate::problem::Problem;
 use crate::view::View;
 use crate::window::Extensions;
@@ -89,6 +90,9 @@ impl Separable {
                 Err(reason) => reason,
             },
         };
+        if !takes_columns([problem.rows.taps, problem.columns.taps]) {
+            return Err(reason);
+        }
         let columns =
             LowRank::by_columns(problem.columns.taps, kernel.is_shared() || problem.conv.channels_out == 1);
         Cut::new(problem, machine, &columns).map(|cut| (columns, cut)).ok_or(reason)

@@ -8,6 +8,7 @@ use super::request::{AMPLE_WORKSPACE, Request};
 
 /// The promise of [`Conv::workspace_limit`] for the strategies that heed no limit.
 const WORKSPACE_OF_OTHERS: usize = 4 << 20;
+const WORKSPACE_OF_SEPARABLE: usize = 8 << 20;
 /// A workspace of any alignment is asked for with room to align it.
 const CACHE_LINE: usize = 64;
 
@@ -147,6 +148,7 @@ fn plan<T: Element>(conv: &Conv, workspace_limit: usize, request: Option<&Reques
     let most = match plan.strategy() {
         "fft" | "winograd" | "dot" => workspace_limit,
         "direct" => workspace_limit.max(WORKSPACE_OF_OTHERS),
+        "separable" => WORKSPACE_OF_SEPARABLE,
         _ => WORKSPACE_OF_OTHERS,
     };
     assert!(plan.workspace_bytes() <= most + CACHE_LINE, "{plan:?}: {} bytes", plan.workspace_bytes());

@@ -148,7 +148,8 @@ impl<T: Element> Row<'_, T> {
         }
         // SAFETY: see `Row`.
         unsafe {
-            let input = self.input.add(column);
+            // Its first values may be outside.
+            let input = self.input.wrapping_add(column);
             if I::SHIFTS {
                 let held = self.hold::<I, WIDTH, FAR>(isa, column);
                 self.add_held::<I, WIDTH, FAR>(isa, &mut sums, &held, input);
@@ -185,7 +186,7 @@ impl<T: Element> Row<'_, T> {
         #[expect(clippy::needless_range_loop, reason = "an iterator would keep the vectors in memory")]
         for v in 1..WIDTH.max(2) - 1 {
             // SAFETY: only the first and the last vector may be outside.
-            held[v] = unsafe { isa.load(self.input.add(at(v))) };
+            held[v] = unsafe { isa.load(self.input.wrapping_add(at(v))) };
         }
         if WIDTH > 1 {
             held[WIDTH - 1] = self.load::<I, false, true>(isa, at(WIDTH - 1));
@@ -243,7 +244,7 @@ impl<T: Element> Row<'_, T> {
         input: *const T,
         mut t: usize,
     ) -> usize {
-        // Windows of these vectors lie between the first and the last that are held, so that all is inside.
+        // Windows of these lie between the first and the last vector of the outputs, so that all is inside.
         let inside = 1usize.saturating_sub(SKIPPED)..WIDTH.saturating_sub(2 + SKIPPED);
         let are_loaded = self.taps.len() >= LEAST_LOADED;
         while t < self.taps.len() && (!FAR || t * self.step <= (SKIPPED + 1) * I::LANES) {
@@ -256,7 +257,7 @@ impl<T: Element> Row<'_, T> {
                 for (v, sum) in sums.iter_mut().enumerate() {
                     let inputs = if inside.contains(&v) && !v.is_multiple_of(3) {
                         // SAFETY: inside.
-                        unsafe { isa.load(input.add(offset + v * I::LANES)) }
+                        unsafe { isa.load(input.wrapping_add(offset + v * I::LANES)) }
                     } else {
                         shifted(v)
                     };

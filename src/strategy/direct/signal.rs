@@ -188,13 +188,19 @@ impl<T: Element> Job<'_, T> {
         [self.signal.copied, self.signal.phases].map(|count| take(&mut memory, count))
     }
 
+    /// Where the tile has its phases, if it has any.
+    fn phases(&mut self) -> *mut T {
+        if self.signal.phases == 0 { core::ptr::null_mut() } else { self.buffers()[1].as_mut_ptr() }
+    }
+
     /// With a constant border.
     #[inline(always)]
     fn extended(&mut self, Span { columns, first, inside }: &Span) {
         let [item, channel] = self.place;
         let input = self.call.input_at(item, channel, [0, *first]);
+        let phases = self.phases();
         // SAFETY: inputs from the first one on, of which those inside the input are read.
-        unsafe { self.compute(input, inside.clone(), columns.clone()) };
+        unsafe { self.compute(input, inside.clone(), columns.clone(), phases) };
     }
 
     #[inline]
@@ -203,10 +209,11 @@ impl<T: Element> Job<'_, T> {
             return;
         }
         let [item, channel] = self.place;
-        let axis = &self.plan.problem.columns;
+        let axis = self.plan.problem.columns;
         let first = self.call.input_at(item, channel, [0, axis.start(columns.start)]);
+        let phases = self.phases();
         // SAFETY: windows inside the input, of at least a vector of outputs.
-        unsafe { self.compute(first, 0..columns.len() + axis.extent - 1, columns) };
+        unsafe { self.compute(first, 0..columns.len() + axis.extent - 1, columns, phases) };
     }
 
     #[inline]
@@ -219,19 +226,19 @@ impl<T: Element> Job<'_, T> {
         let reach = problem.columns.extent - 1;
         let first = problem.columns.start(columns.start);
         let lanes = self.signal.lanes;
-        let [copy, _] = self.buffers();
+        let [copy, phases] = self.buffers();
         plane.read(0, first, 1, &mut copy[..columns.len() + reach]);
         debug_assert!(columns.len().max(lanes) + reach <= copy.len());
-        let copy = copy.as_ptr();
+        let (copy, phases) = (copy.as_ptr(), phases.as_mut_ptr());
         // SAFETY: what lies under these outputs has been copied; there is room for a vector of them.
-        unsafe { self.compute(copy, 0..columns.len() + reach, columns) };
+        unsafe { self.compute(copy, 0..columns.len() + reach, columns, phases) };
     }
 
     /// # Safety
     /// Of the inputs from `input` on, those `inside` are readable; all that are under the outputs, or under a vector of them
-    /// if they are fewer, unless the border is constant.
+    /// if they are fewer, unless the border is constant. `phases` are those of the tile.
     #[inline(always)]
-    unsafe fn compute(&mut self, input: *const T, inside: Range<usize>, columns: Range<usize>) {
+    unsafe fn compute(&self, input: *const T, inside: Range<usize>, columns: Range<usize>, phases: *mut T) {
         let (problem, [item, channel]) = (&self.plan.problem, self.place);
         if self.signal.tile == Tile::Sliding {
             // SAFETY: vouched for by the caller; the tile knows no border.
@@ -250,15 +257,12 @@ impl<T: Element> Job<'_, T> {
             bias: self.call.bias(channel),
             finish: &self.plan.finish,
             // SAFETY: inputs as the caller vouches; outputs inside the output view, whose shape was checked, and
-            // neighbours; a problem that accumulates is not of this kind. Few taps reach less than a vector.
+            // neighbours; a problem that accumulates is not of this kind. Few taps reach no farther than a vector.
             _vouched: unsafe { Vouched::new() },
         };
         match self.signal.tile {
             // The phases have been booked for these taps and lanes.
-            Tile::Pairs => {
-                let [_, phases] = self.buffers();
-                T::dispatch(problem.isa, Pairs { row, phases: phases.as_mut_ptr() });
-            }
+            Tile::Pairs => T::dispatch(problem.isa, Pairs { row, phases }),
             _ => T::dispatch(problem.isa, FewTaps(row)),
         }
     }

@@ -11,7 +11,7 @@ use crate::problem::{Axis, Problem, gcd};
 use crate::workspace::Booking;
 
 /// No task has more workspace.
-const MOST_BYTES: usize = 4 << 20;
+const MOST_BYTES: usize = 8 << 20;
 /// Columns that a strip has at least, if the output has as many.
 const NARROW: usize = 128;
 /// Output rows of a task, besides as many as make its first rows cheap.
@@ -32,8 +32,7 @@ const LINE_WINDOWS: usize = 16;
 /// Bytes of a row that are summed at once where its taps are all alike, if they are more than twice what lies under an
 /// output: with their sums they stay in the first-level cache.
 const PIECE: usize = 16 << 10;
-/// Vectors behind the values of a row: loads and stores are rounded up, sums may begin up to a vector later than a row, and
-/// both sums at once look a vector ahead.
+/// Vectors behind the values of a row: loads and stores are rounded up, and sums may begin up to a vector later than a row.
 const ROOM: usize = 3;
 /// Planes that are taken side by side.
 const MOST_PLANES: usize = 64;
@@ -139,7 +138,7 @@ fn line_bytes(problem: &Problem) -> usize {
 }
 
 impl Cut {
-    /// `None` if even a narrow strip needs too much workspace.
+    /// `None` if even a narrow strip needs too much workspace, or a kernel cannot be taken by columns.
     pub(super) fn new(problem: &Problem, machine: &Machine, found: &LowRank) -> Option<Self> {
         let rows = &problem.rows;
         let common = gcd(rows.stride, rows.dilation);
@@ -272,7 +271,14 @@ impl Cut {
 
     /// Values of a row of a side: a vector before, less than one of those inside, and two vectors behind.
     pub(super) fn side_pitch(&self) -> usize {
-        (self.side + 4 * self.lanes).next_multiple_of(self.lanes)
+        self.side.saturating_add(5 * self.lanes - 1) / self.lanes * self.lanes
+    }
+
+    /// Where rows of the phase from `row` on are in a ring, divided once: short rows would notice.
+    pub(super) fn slots(&self, row: usize) -> impl Iterator<Item = usize> + use<> {
+        let count = self.inputs;
+        let next = move |slot: &usize| Some(if slot + 1 == count { 0 } else { slot + 1 });
+        core::iter::successors(Some(row % count), next)
     }
 
     /// Rows of sums along columns: those of each term.

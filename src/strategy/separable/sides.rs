@@ -31,7 +31,7 @@ struct Side<'a, T> {
 pub(super) struct Sides<'a, T>([Side<'a, T>; 2]);
 
 impl<'a, T: Element> Sides<'a, T> {
-    /// Those of a strip, in memory that [`Cut`] has booked.
+    /// Those of a strip, in memory that its cut has booked.
     pub(super) fn take(strip: &Strip<'_, '_, T>, memory: &mut &'a mut [u8]) -> Self {
         let cut = &strip.plan.cut;
         let inside = &strip.inside;
@@ -55,7 +55,10 @@ impl<'a, T: Element> Sides<'a, T> {
     }
 
     /// Reads those of an input row, which begins at `from`, if it is read `in_place`, or else is a copy.
-    pub(super) fn read(&mut self, slot: usize, from: *const T, in_place: bool) {
+    ///
+    /// # Safety
+    /// The values of the strip that are inside are readable from there on, and all of them if it is a copy.
+    pub(super) unsafe fn read(&mut self, slot: usize, from: *const T, in_place: bool) {
         for side in &mut self.0 {
             let to = &mut side.ring[slot * side.pitch + side.lead..][..side.tail + side.values.len()];
             let (tail, to) = to.split_at_mut(side.tail);
@@ -76,7 +79,8 @@ impl<'a, T: Element> Sides<'a, T> {
     /// Enters an input row into the tables for a tile.
     pub(super) fn find_row(&mut self, place: usize, slot: usize) {
         for side in &mut self.0 {
-            side.rows[place] = side.ring[slot * side.pitch + side.lead + side.tail..].as_ptr();
+            // Of the whole ring: what lies before is read, too.
+            side.rows[place] = side.ring.as_ptr().wrapping_add(slot * side.pitch + side.lead + side.tail);
         }
     }
 

@@ -38,7 +38,7 @@ pub(super) struct Strip<'a, 'b, T> {
     pub(super) inside: Range<usize>,
     /// Copies of input rows; row `v` of the phase is at `v` modulo the rows of the ring.
     ring: &'a mut [T],
-    /// Rows of the phase from this one on have not been copied.
+    /// Rows of the phase from this one on have not been read.
     pub(super) next: usize,
 }
 
@@ -133,25 +133,13 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         let cut = &self.plan.cut;
         let first = rows.start * cut.step;
         let inputs = first..first + (rows.len() - 1) * cut.step + self.plan.problem.rows.taps;
-        // Divided once for a tile: short rows would notice.
-        let mut slot = first % cut.inputs;
-        for (place, row) in inputs.clone().enumerate() {
-            let in_place = self.row_in_place(row);
-            let is_new = row >= self.next;
-            if is_new && in_place.is_none() {
-                self.copy(row, slot);
-            }
-            let from = in_place.unwrap_or_else(|| self.ring[slot * cut.pitch..].as_ptr());
-            room.rows[place] = from;
-            if !self.inside.is_empty() {
-                room.sides.find_row(place, slot);
-                if is_new {
-                    room.sides.read(slot, from, in_place.is_some());
-                }
-            }
-            slot = if slot + 1 == cut.inputs { 0 } else { slot + 1 };
-        }
+        self.read(self.next.max(first)..inputs.end, room);
         self.next = self.next.max(inputs.end);
+        for ((place, row), slot) in inputs.enumerate().zip(cut.slots(first)) {
+            let copied = || self.ring.as_ptr().wrapping_add(slot * cut.pitch);
+            room.rows[place] = self.row_in_place(row).unwrap_or_else(copied);
+            room.sides.find_row(place, slot);
+        }
         if self.has_tile(rows.len()) {
             return self.sum_at_once(rows, room);
         }
@@ -165,6 +153,23 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
             self.sum_few_taps(rows, room);
         } else {
             self.sum_rows(rows, room);
+        }
+    }
+
+    /// Copies those of some rows of the phase that are not read in place; of the others, what lies beside.
+    fn read(&mut self, rows: Range<usize>, room: &mut Room<'_, T>) {
+        let cut = &self.plan.cut;
+        for (row, slot) in rows.clone().zip(cut.slots(rows.start)) {
+            let in_place = self.row_in_place(row);
+            if in_place.is_none() {
+                self.copy(row, slot);
+            }
+            if !self.inside.is_empty() {
+                let copied = || self.ring.as_ptr().wrapping_add(slot * cut.pitch);
+                let from = in_place.unwrap_or_else(copied);
+                // SAFETY: a row of the strip: its values inside are readable, and all if it is a copy.
+                unsafe { room.sides.read(slot, from, in_place.is_some()) };
+            }
         }
     }
 
@@ -257,7 +262,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
     /// # Safety
     /// `inputs` are the rows under the tile, in all of which these values are readable, a vector or more. `to.0 + x` is
     /// writable for as many, in all rows of sums, which are `to.1` apart.
-    pub(super) unsafe fn sum_values(
+    unsafe fn sum_values(
         &self,
         rows: usize,
         inputs: &[*const T],
