@@ -23,7 +23,7 @@ use block::Block;
 
 /// Output rows that are computed at once: they share loads.
 const HIGH: usize = 4;
-/// The same for 3 taps and short rows: memory limits, and is read fastest as one row after the other.
+/// The same for 3 taps and short rows, and by columns: memory limits, and is read fastest as one row after the other.
 const LOW: usize = 1;
 /// Bytes of a short row: the first-level cache holds three of input, one of output, and the next.
 const SHORT: usize = 8 << 10;
