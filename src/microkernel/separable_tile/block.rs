@@ -181,7 +181,9 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TERMS: usize, const TAPS:
             let input = unsafe { isa.load(row.offset(at)) };
             for (sums, column) in sums.iter_mut().zip(&self.columns) {
                 for (r, sum) in sums.iter_mut().enumerate() {
-                    if j >= r && j - r < TAPS {
+                    if j == r {
+                        *sum = isa.mul(column[0], input);
+                    } else if j > r && j - r < TAPS {
                         *sum = isa.mul_add(column[j - r], input, *sum);
                     }
                 }
