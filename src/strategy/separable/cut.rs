@@ -274,6 +274,16 @@ impl Cut {
         self.side.saturating_add(5 * self.lanes - 1) / self.lanes * self.lanes
     }
 
+    /// Most values of a row of a side.
+    pub(super) fn side_places(&self) -> usize {
+        self.side.saturating_add(self.lanes - 1)
+    }
+
+    /// Most entries of a table of input rows: those under a tile, and as many as it has output rows.
+    pub(super) fn table(&self) -> usize {
+        self.inputs + self.tile
+    }
+
     /// Where rows of the phase from `row` on are in a ring, divided once: short rows would notice.
     pub(super) fn slots(&self, row: usize) -> impl Iterator<Item = usize> + use<> {
         let count = self.inputs;
@@ -313,13 +323,13 @@ impl Cut {
             .add::<u8>(values(self.sums(), self.dealt_pitch))
             .add::<u8>(values(1, self.bias_row()))
             .add::<u8>(values(1, self.work))
-            .add::<*const u8>(self.inputs + self.tile)
-            .add::<isize>(self.side)
+            .add::<*const u8>(self.table())
+            .add::<isize>(self.side_places())
             .add::<u8>(values(self.inputs, self.side_pitch()))
-            .add::<*const u8>(self.inputs)
-            .add::<isize>(self.side)
+            .add::<*const u8>(self.table())
+            .add::<isize>(self.side_places())
             .add::<u8>(values(self.inputs, self.side_pitch()))
-            .add::<*const u8>(self.inputs)
+            .add::<*const u8>(self.table())
             .bytes()
     }
 

@@ -50,7 +50,7 @@ impl<T: Element> Strip<'_, '_, T> {
                 to: self.output_row(r),
                 to_step: if planes == 1 { self.call.output_strides[3] } else { 1 },
                 width: self.part.columns.len() * planes,
-                ahead: self.ahead(r - rows.start),
+                ahead: self.ahead(rows.len(), r - rows.start, room),
                 bias: self.call.bias(self.part.channel),
                 bias_row: (planes > 1 && !room.bias.is_empty()).then_some(room.bias.as_ptr()),
                 finish: plan.finish,
@@ -71,8 +71,9 @@ impl<T: Element> Strip<'_, '_, T> {
 
     /// The input row to ask for while this row of a tile is finished: as many as the next tile has new ones, if they come from
     /// beyond the second-level cache. Asked for when they are needed, they would be waited for.
-    fn ahead(&self, line: usize) -> Option<*const T> {
-        if self.plan.cut.asks_ahead() { self.row_in_place(self.next + line) } else { None }
+    fn ahead(&self, rows: usize, line: usize, room: &Room<'_, T>) -> Option<*const T> {
+        let under = rows + self.plan.problem.rows.taps - 1;
+        self.plan.cut.asks_ahead().then(|| room.rows[under + line])
     }
 
     /// The same, where all taps of the row are alike.
@@ -112,7 +113,7 @@ impl<T: Element> Strip<'_, '_, T> {
         let (plan, cut) = (self.plan, &self.plan.cut);
         let (taps, width) = (self.taps().1, self.part.columns.len() * self.planes);
         let step = plan.problem.columns.dilation * self.planes;
-        let start = rows.start;
+        let (start, count) = (rows.start, rows.len());
         for (r, sums) in rows.zip(room.sums.chunks_exact(cut.pitch)) {
             let row = Row {
                 input: sums[self.shift()..].as_ptr(),
@@ -122,7 +123,7 @@ impl<T: Element> Strip<'_, '_, T> {
                 step,
                 output: self.output_row(r),
                 width,
-                ahead: self.ahead(r - start),
+                ahead: self.ahead(count, r - start, room),
                 bias: self.call.bias(self.part.channel),
                 finish: &plan.finish,
                 // SAFETY: a row of sums holds all values under these outputs, which are neighbours inside the output
@@ -134,16 +135,11 @@ impl<T: Element> Strip<'_, '_, T> {
     }
 
     /// Both sums of some rows, without the way through a buffer.
-    pub(super) fn sum_at_once(&self, rows: Range<usize>, room: &mut Room<'_, T>) {
+    pub(super) fn sum_at_once(&self, rows: Range<usize>, room: &Room<'_, T>) {
         let (plan, cut) = (self.plan, &self.plan.cut);
         let (columns, row) = self.taps();
         let start = self.inside.start;
         let vectors = self.inside.len() / cut.lanes;
-        let under = rows.len() + plan.problem.rows.taps - 1;
-        for line in 0..cut.tile {
-            let any = room.rows[0];
-            room.rows[under + line] = self.row_in_place(self.next + line).unwrap_or(any);
-        }
         let [left, right] = room.sides.around();
         let tile = SeparableTile {
             inputs: room.rows.as_ptr(),

@@ -14,11 +14,11 @@ use crate::workspace::take;
 struct Side<'a, T> {
     /// Values of the strip that lie there.
     values: Range<usize>,
-    /// Where each takes its value from, counted as those of the strip, unless that is a constant.
-    places: &'a mut [isize],
-    constant: Option<T>,
     /// Values of the strip before `values` that a row begins with, behind a vector of room.
     tail: usize,
+    /// Where each value of a row takes its value from, counted as those of the strip, unless those outside are a constant.
+    places: &'a mut [isize],
+    constant: Option<T>,
     /// Its rows, as those of the ring of copies: `pitch` values each, with `lead` of room before.
     ring: &'a mut [T],
     pitch: usize,
@@ -41,11 +41,11 @@ impl<'a, T: Element> Sides<'a, T> {
         Sides([0, 1].map(|side| {
             let mut side = Side {
                 values: outside[side].clone(),
-                places: take::<isize>(memory, cut.side),
-                constant: None,
                 tail: tails[side],
+                places: take::<isize>(memory, cut.side_places()),
+                constant: None,
                 ring: take::<T>(memory, cut.inputs * cut.side_pitch()),
-                rows: take::<*const T>(memory, cut.inputs),
+                rows: take::<*const T>(memory, cut.table()),
                 pitch: cut.side_pitch(),
                 lead: cut.lanes,
             };
@@ -61,22 +61,29 @@ impl<'a, T: Element> Sides<'a, T> {
     pub(super) unsafe fn read(&mut self, slot: usize, from: *const T, in_place: bool) {
         for side in &mut self.0 {
             let to = &mut side.ring[slot * side.pitch + side.lead..][..side.tail + side.values.len()];
-            let (tail, to) = to.split_at_mut(side.tail);
-            // SAFETY: values of the row inside the input, or of the copy.
-            unsafe { copy(from.wrapping_add(side.values.start - side.tail), tail) };
+            let places = side.places.iter().copied();
             match side.constant {
-                Some(constant) if in_place => to.fill(constant),
-                // SAFETY: values inside the row.
-                _ if in_place => to.iter_mut().zip(&*side.places).for_each(|(to, &place)| unsafe {
-                    *to = *from.wrapping_offset(place);
-                }),
                 // SAFETY: a copy has all values of the strip.
-                _ => unsafe { copy(from.wrapping_add(side.values.start), to) },
+                _ if !in_place => unsafe { gather(from, side.values.start as isize - side.tail as isize.., to) },
+                Some(constant) => {
+                    let (tail, outside) = to.split_at_mut(side.tail);
+                    // SAFETY: values inside the row, as the following.
+                    unsafe { gather(from, places, tail) };
+                    outside.fill(constant);
+                }
+                None => unsafe { gather(from, places, to) },
             }
         }
     }
 
-    /// Enters an input row into the tables for a tile.
+    /// Moves entries of the tables to their beginning.
+    pub(super) fn move_rows(&mut self, entries: Range<usize>) {
+        for side in &mut self.0 {
+            side.rows.copy_within(entries.clone(), 0);
+        }
+    }
+
+    /// Enters an input row into the tables.
     pub(super) fn find_row(&mut self, place: usize, slot: usize) {
         for side in &mut self.0 {
             // Of the whole ring: what lies before is read, too.
@@ -97,14 +104,15 @@ impl<'a, T: Element> Sides<'a, T> {
     }
 }
 
-/// Copies a few values.
+/// Reads a few values.
 ///
 /// # Safety
-/// `from` is readable for as many as `to` has, and they do not overlap.
-unsafe fn copy<T: Copy>(from: *const T, to: &mut [T]) {
-    for (i, to) in to.iter_mut().enumerate() {
+/// `from + place` is readable for as many places as `to` has values, and none of these is there.
+#[inline]
+unsafe fn gather<T: Copy>(from: *const T, places: impl IntoIterator<Item = isize>, to: &mut [T]) {
+    for (to, place) in to.iter_mut().zip(places) {
         // SAFETY: vouched for by the caller.
-        *to = unsafe { *from.add(i) };
+        *to = unsafe { *from.wrapping_offset(place) };
     }
 }
 
@@ -115,7 +123,10 @@ impl<T: Element> Side<'_, T> {
         let columns = strip.plan.problem.columns.input;
         // The first value of a row, counted as those of the strip.
         let first = -strip.corner[1] * planes as isize;
-        for (to, value) in self.places.iter_mut().zip(self.values.clone()) {
+        let tail = self.values.start - self.tail..self.values.start;
+        let (inside, outside) = self.places.split_at_mut(self.tail);
+        inside.iter_mut().zip(tail).for_each(|(to, value)| *to = value as isize);
+        for (to, value) in outside.iter_mut().zip(self.values.clone()) {
             let column = strip.corner[1] + (value / planes) as isize;
             match strip.plan.extensions.column(column, columns) {
                 Place::Index(x) => *to = first + x * planes as isize + (value % planes) as isize,

@@ -39,7 +39,9 @@ pub(super) struct Strip<'a, 'b, T> {
     /// Copies of input rows; row `v` of the phase is at `v` modulo the rows of the ring.
     ring: &'a mut [T],
     /// Rows of the phase from this one on have not been read.
-    pub(super) next: usize,
+    next: usize,
+    /// Rows of the phase that are in the table.
+    found: Range<usize>,
 }
 
 /// Buffers besides the ring.
@@ -48,7 +50,7 @@ pub(super) struct Room<'a, T> {
     pub(super) dealt: &'a mut [T],
     pub(super) bias: &'a mut [T],
     pub(super) work: &'a mut [T],
-    /// The rows under a tile, and behind them as many as the next one has new ones.
+    /// The table of the rows under a tile, and behind them of as many as it has output rows, which the next one will read.
     pub(super) rows: &'a mut [*const T],
     pub(super) sides: Sides<'a, T>,
 }
@@ -67,7 +69,7 @@ impl<T: Element> SeparablePlan<T> {
             dealt: take::<T>(&mut memory, cut.sums() * cut.dealt_pitch),
             bias: take::<T>(&mut memory, cut.bias_row()),
             work: take::<T>(&mut memory, cut.work),
-            rows: take::<*const T>(&mut memory, cut.inputs + cut.tile),
+            rows: take::<*const T>(&mut memory, cut.table()),
             sides: Sides::take(&strip, &mut memory),
         };
         if planes > 1 && !room.bias.is_empty() {
@@ -125,6 +127,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
             inside,
             ring,
             next: 0,
+            found: 0..0,
         }
     }
 
@@ -133,13 +136,9 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         let cut = &self.plan.cut;
         let first = rows.start * cut.step;
         let inputs = first..first + (rows.len() - 1) * cut.step + self.plan.problem.rows.taps;
+        self.find(inputs.start..inputs.end + rows.len(), room);
         self.read(self.next.max(first)..inputs.end, room);
         self.next = self.next.max(inputs.end);
-        for ((place, row), slot) in inputs.enumerate().zip(cut.slots(first)) {
-            let copied = || self.ring.as_ptr().wrapping_add(slot * cut.pitch);
-            room.rows[place] = self.row_in_place(row).unwrap_or_else(copied);
-            room.sides.find_row(place, slot);
-        }
         if self.has_tile(rows.len()) {
             return self.sum_at_once(rows, room);
         }
@@ -156,21 +155,41 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         }
     }
 
+    /// Enters rows of the phase into the tables. Most are there already, from the last tile.
+    fn find(&mut self, rows: Range<usize>, room: &mut Room<'_, T>) {
+        let cut = &self.plan.cut;
+        let known = rows.start.max(self.found.start)..self.found.end.max(rows.start);
+        let moved = known.start - self.found.start..known.end - self.found.start;
+        if !known.is_empty() {
+            room.rows.copy_within(moved.clone(), 0);
+            room.sides.move_rows(moved);
+        }
+        self.found = rows.clone();
+        for (row, slot) in (known.end..rows.end).zip(cut.slots(known.end)) {
+            let place = row - rows.start;
+            room.rows[place] = self.row_in_place(row).unwrap_or(self.copy_at(slot));
+            room.sides.find_row(place, slot);
+        }
+    }
+
     /// Copies those of some rows of the phase that are not read in place; of the others, what lies beside.
     fn read(&mut self, rows: Range<usize>, room: &mut Room<'_, T>) {
-        let cut = &self.plan.cut;
-        for (row, slot) in rows.clone().zip(cut.slots(rows.start)) {
-            let in_place = self.row_in_place(row);
-            if in_place.is_none() {
+        for (row, slot) in rows.clone().zip(self.plan.cut.slots(rows.start)) {
+            let from = room.rows[row - self.found.start];
+            let is_in_place = from != self.copy_at(slot);
+            if !is_in_place {
                 self.copy(row, slot);
             }
             if !self.inside.is_empty() {
-                let copied = || self.ring.as_ptr().wrapping_add(slot * cut.pitch);
-                let from = in_place.unwrap_or_else(copied);
                 // SAFETY: a row of the strip: its values inside are readable, and all if it is a copy.
-                unsafe { room.sides.read(slot, from, in_place.is_some()) };
+                unsafe { room.sides.read(slot, from, is_in_place) };
             }
         }
+    }
+
+    /// Where a copy is in the ring.
+    fn copy_at(&self, slot: usize) -> *const T {
+        self.ring.as_ptr().wrapping_add(slot * self.plan.cut.pitch)
     }
 
     /// Whether there is a tile for few taps, whose outputs are neighbours and have the same bias.
@@ -199,7 +218,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
 
     /// Where the first value under the strip would stand in an input row that is read in place.
     #[inline]
-    pub(super) fn row_in_place(&self, row: usize) -> Option<*const T> {
+    fn row_in_place(&self, row: usize) -> Option<*const T> {
         if self.inside.is_empty() {
             return None;
         }
