@@ -43,6 +43,12 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TERMS: usize, const TAPS:
     /// The vectors of sums under the first outputs begin so many before the first whole one.
     const BEFORE: isize = if CENTRE > 0 { 1 } else { 0 };
 
+    /// Whether the sums along columns for a tap of the row begin with the bias: where each tap has its own, those that are not
+    /// shifted, as outputs are theirs and what the others add.
+    const fn has_bias(tap: usize) -> bool {
+        TERMS > 1 && tap == CENTRE
+    }
+
     /// Of a tile, which has as many taps.
     #[inline(always)]
     pub(super) fn new(isa: I, tile: &SeparableTile<'_, T>) -> Self {
@@ -83,12 +89,6 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TERMS: usize, const TAPS:
         inputs.iter_mut().take(under).enumerate().for_each(|(j, to)| *to = input(j));
         let mut ahead = self.ahead;
         ahead.iter_mut().enumerate().for_each(|(r, to)| *to = input(under + r));
-        for r in 0..ROWS {
-            // The ends of the rows of the next tile, which are read before it.
-            let next = input(tile.rows + TAPS - 1 + r);
-            isa.prefetch(next);
-            isa.prefetch(next.wrapping_add(tile.vectors * I::LANES).wrapping_sub(1));
-        }
         let beside = |side: &Beside<T>| Beside { rows: side.rows.wrapping_add(row), ..*side };
         Block {
             inputs,
@@ -179,9 +179,11 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TERMS: usize, const TAPS:
         for (j, row) in rows.iter().take(ROWS + TAPS - 1).enumerate() {
             // SAFETY: vouched for by the caller.
             let input = unsafe { isa.load(row.offset(at)) };
-            for (sums, column) in sums.iter_mut().zip(&self.columns) {
+            for (t, (sums, column)) in sums.iter_mut().zip(&self.columns).enumerate() {
                 for (r, sum) in sums.iter_mut().enumerate() {
-                    if j == r {
+                    if j == r && Self::has_bias(t) {
+                        *sum = isa.mul_add(column[0], input, self.bias);
+                    } else if j == r {
                         *sum = isa.mul(column[0], input);
                     } else if j > r && j - r < TAPS {
                         *sum = isa.mul_add(column[j - r], input, *sum);
@@ -196,8 +198,11 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TERMS: usize, const TAPS:
     #[inline(always)]
     fn sum_rows(&self, isa: I, [low, middle, high]: [&Sums<I::Vector, ROWS, TERMS>; 3]) -> [I::Vector; ROWS] {
         let [whole, behind] = if CENTRE > 0 { [middle, high] } else { [low, middle] };
-        let mut sums = [self.bias; ROWS];
+        let mut sums = if TERMS > 1 { whole[CENTRE] } else { [self.bias; ROWS] };
         for (t, &tap) in self.row.iter().enumerate() {
+            if Self::has_bias(t) {
+                continue;
+            }
             let term = if TERMS > 1 { t } else { 0 };
             let [low, whole, behind] = [low, whole, behind].map(|sums| &sums[term]);
             for (r, sum) in sums.iter_mut().enumerate() {

@@ -23,6 +23,8 @@ const SUMS_TILE: [usize; 2] = [16, 32];
 /// memory waits.
 const AT_ONCE_TILE: usize = 32;
 const AT_ONCE_ROWS: usize = 64;
+/// Most of them under way: those of a block, and as many that are asked for.
+const AT_ONCE_LOW: usize = 8;
 /// Least taps that are worth summing first where they are *level*: all alike.
 const LEAST_LEVEL: usize = 16;
 /// Bytes of a single row and its sums, which stay in the first-level cache from pass to pass.
@@ -305,10 +307,12 @@ impl Cut {
         self.bytes_of(size_of::<T>())
     }
 
-    /// Bytes that a tile goes through again and again: the rows under it, and their sums, unless these stay in registers.
+    /// Bytes that a tile goes through again and again: the rows under it, and their sums. Where these stay in registers, a few
+    /// output rows at a time.
     fn row_bytes(&self, size: usize) -> usize {
         let row = self.pitch.checked_mul(size);
-        let rows = self.inputs + if self.is_at_once { 0 } else { self.sums() };
+        let under = |outputs: usize| self.inputs - self.tile + outputs;
+        let rows = if self.is_at_once { under(AT_ONCE_LOW) } else { under(self.tile) + self.sums() };
         row.and_then(|row| row.checked_mul(rows)).unwrap_or(usize::MAX)
     }
 

@@ -64,7 +64,9 @@ impl<'a, T: Element> Sides<'a, T> {
             let places = side.places.iter().copied();
             match side.constant {
                 // SAFETY: a copy has all values of the strip.
-                _ if !in_place => unsafe { gather(from, side.values.start as isize - side.tail as isize.., to) },
+                _ if !in_place => unsafe {
+                    gather(from, side.values.start as isize - side.tail as isize.., to)
+                },
                 Some(constant) => {
                     let (tail, outside) = to.split_at_mut(side.tail);
                     // SAFETY: values inside the row, as the following.
