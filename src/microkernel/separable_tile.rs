@@ -170,7 +170,7 @@ impl<T: Element, const ROWS: usize, const TERMS: usize, const TAPS: usize, const
         // The last rows may be computed twice.
         for row in (0..tile.rows).step_by(ROWS) {
             // SAFETY: rows of the tile that its maker vouches for.
-            unsafe { block.at(isa, &tile, row.min(tile.rows - ROWS)) }.run(isa);
+            unsafe { block.at(&tile, row.min(tile.rows - ROWS)) }.run(isa);
         }
     }
 }

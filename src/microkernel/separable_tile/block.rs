@@ -81,7 +81,7 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TERMS: usize, const TAPS:
     /// # Safety
     /// They are rows of the tile.
     #[inline(always)]
-    pub(super) unsafe fn at(&self, isa: I, tile: &SeparableTile<'_, T>, row: usize) -> Self {
+    pub(super) unsafe fn at(&self, tile: &SeparableTile<'_, T>, row: usize) -> Self {
         let under = ROWS + TAPS - 1;
         // SAFETY: entries for the rows under the tile, and behind them for as many as it has; see `SeparableTile`.
         let input = |j: usize| unsafe { (*tile.inputs.add(row + j)).wrapping_offset(tile.first) };
