@@ -258,15 +258,15 @@ impl<T: Element> DepthwiseTile<'_, T> {
         }
     }
 
-    /// The sums that outputs start with: bias and old output.
+    /// The sums that outputs start with: bias and old output, of the pixels from `at` on in vector `v`.
     ///
     /// # Safety
-    /// They are outputs of the row, and channels.
+    /// They are outputs of the tile.
     #[inline(always)]
     unsafe fn begin<I: Lanes<T>, const PIXELS: usize, const DEALT: bool>(
         &self,
         isa: I,
-        x: usize,
+        at: *const T,
         v: usize,
     ) -> [I::Vector; PIXELS] {
         // SAFETY: vouched for by the caller.
@@ -278,16 +278,17 @@ impl<T: Element> DepthwiseTile<'_, T> {
             let mut sums = [bias; PIXELS];
             if self.finish.accumulates() {
                 let factor = isa.splat(self.finish.accumulate);
-                for (p, sum) in sums.iter_mut().enumerate() {
-                    let old = self.load::<I, DEALT>(isa, self.output_at::<I>(x + p, v), v);
-                    *sum = isa.mul_add(factor, old, *sum);
+                let mut from = at;
+                for sum in &mut sums {
+                    *sum = isa.mul_add(factor, self.load::<I, DEALT>(isa, from, v), *sum);
+                    from = from.wrapping_offset(self.output_step);
                 }
             }
             sums
         }
     }
 
-    /// Applies the activation and writes.
+    /// Applies the activation and writes to the pixels from `to` on.
     ///
     /// # Safety
     /// As for `begin`.
@@ -296,13 +297,14 @@ impl<T: Element> DepthwiseTile<'_, T> {
         &self,
         isa: I,
         sums: &[I::Vector; PIXELS],
-        x: usize,
+        mut to: *mut T,
         v: usize,
     ) {
-        let (low, high) = (isa.splat(self.finish.low), isa.splat(self.finish.high));
-        for (p, &sum) in sums.iter().enumerate() {
-            let result = isa.at_most(isa.at_least(sum, low), high);
-            let to = self.output_at::<I>(x + p, v);
+        let mut results = [*sums];
+        self.finish.limit(isa, &mut results);
+        // From pixel to pixel, by a step that is not read again after each store: products of it would outnumber these.
+        let step = self.output_step;
+        for &result in results.as_flattened() {
             // SAFETY: vouched for by the caller.
             unsafe {
                 if DEALT {
@@ -311,9 +313,11 @@ impl<T: Element> DepthwiseTile<'_, T> {
                     isa.store(to, result);
                 }
             }
+            to = to.wrapping_offset(step);
         }
     }
 
+    /// Where the output of a pixel is in the first row, in vector `v`.
     #[inline(always)]
     fn output_at<I: Lanes<T>>(&self, x: usize, v: usize) -> *mut T {
         self.output.wrapping_offset((x as isize).wrapping_mul(self.output_step)).wrapping_add(v * I::LANES)

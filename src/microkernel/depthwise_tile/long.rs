@@ -95,7 +95,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
         unsafe {
             let inputs = self.inputs_of::<I, DEALT>(isa, v);
             let skip = column.wrapping_mul(self.column_step).wrapping_add(inputs.offset);
-            let mut sums = self.begin::<I, PIXELS, DEALT>(isa, x, v);
+            let mut sums = self.begin::<I, PIXELS, DEALT>(isa, self.output_at::<I>(x, v), v);
             for i in 0..self.inputs {
                 let mut weights = self.weights.add(v * self.vector_step + i * self.weight_step);
                 for span in &self.spans {
@@ -108,7 +108,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
                     }
                 }
             }
-            self.end::<I, PIXELS, DEALT>(isa, &sums, x, v);
+            self.end::<I, PIXELS, DEALT>(isa, &sums, self.output_at::<I>(x, v), v);
         }
     }
 

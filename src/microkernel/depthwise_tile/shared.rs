@@ -17,14 +17,11 @@ impl<T: Element, const TAPS: usize, const STRIDE: usize> Microkernel<T> for Shar
     type Output = ();
 
     #[inline(always)]
-    fn run<I: Lanes<T>>(mut self, isa: I) {
+    fn run<I: Lanes<T>>(self, isa: I) {
         // Where it is not meant for, it need not be compiled.
         if const { I::LANES > 1 } {
-            for _ in 0..self.0.rows {
-                // SAFETY: the maker of the tile vouches for every row.
-                unsafe { self.0.shared_row::<I, TAPS, STRIDE>(isa) };
-                self.0.advance();
-            }
+            // SAFETY: the maker of the tile vouches for it.
+            unsafe { self.0.shared_strips::<I, TAPS, STRIDE>(isa) };
         }
     }
 }
@@ -48,7 +45,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
     /// # Safety
     /// See [`DepthwiseTile`]; `TAPS == taps`, `STRIDE == stride`, and the dilation is one.
     #[inline(always)]
-    unsafe fn shared_row<I: Lanes<T>, const TAPS: usize, const STRIDE: usize>(&self, isa: I) {
+    unsafe fn shared_strips<I: Lanes<T>, const TAPS: usize, const STRIDE: usize>(&self, isa: I) {
         let [touched, inner] = self.touched_and_inner(STRIDE);
         let most = const { max_pixels(TAPS, STRIDE, I::REGISTERS) };
         let mut x = touched.start;
@@ -59,28 +56,28 @@ impl<T: Element> DepthwiseTile<'_, T> {
             unsafe {
                 match pixels {
                     14 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) == 14 } && is_inner => {
-                        self.shared_vectors::<I, TAPS, STRIDE, 14, false>(isa, x)
+                        self.shared_strip::<I, TAPS, STRIDE, 14, false>(isa, x)
                     }
                     8 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) == 8 } && is_inner => {
-                        self.shared_vectors::<I, TAPS, STRIDE, 8, false>(isa, x)
+                        self.shared_strip::<I, TAPS, STRIDE, 8, false>(isa, x)
                     }
                     7 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) == 7 } && is_inner => {
-                        self.shared_vectors::<I, TAPS, STRIDE, 7, false>(isa, x)
+                        self.shared_strip::<I, TAPS, STRIDE, 7, false>(isa, x)
                     }
                     4 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) == 4 } && is_inner => {
-                        self.shared_vectors::<I, TAPS, STRIDE, 4, false>(isa, x)
+                        self.shared_strip::<I, TAPS, STRIDE, 4, false>(isa, x)
                     }
                     14 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) >= 14 } => {
-                        self.shared_vectors::<I, TAPS, STRIDE, 14, true>(isa, x)
+                        self.shared_strip::<I, TAPS, STRIDE, 14, true>(isa, x)
                     }
                     8 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) >= 8 } => {
-                        self.shared_vectors::<I, TAPS, STRIDE, 8, true>(isa, x)
+                        self.shared_strip::<I, TAPS, STRIDE, 8, true>(isa, x)
                     }
                     7 if const { max_pixels(TAPS, STRIDE, I::REGISTERS) >= 7 } => {
-                        self.shared_vectors::<I, TAPS, STRIDE, 7, true>(isa, x)
+                        self.shared_strip::<I, TAPS, STRIDE, 7, true>(isa, x)
                     }
-                    4 => self.shared_vectors::<I, TAPS, STRIDE, 4, true>(isa, x),
-                    _ => self.shared_vectors::<I, TAPS, STRIDE, 1, true>(isa, x),
+                    4 => self.shared_strip::<I, TAPS, STRIDE, 4, true>(isa, x),
+                    _ => self.shared_strip::<I, TAPS, STRIDE, 1, true>(isa, x),
                 }
             }
             x += pixels;
@@ -101,19 +98,20 @@ impl<T: Element> DepthwiseTile<'_, T> {
                 2.. if STRIDE > 1 => 2,
                 _ => 1,
             };
+            let to = self.output_at::<I>(x, 0);
             for v in self.whole_vectors::<I>()..self.channels.div_ceil(I::LANES) {
                 // SAFETY: pixels of the row, and vectors of the channels.
                 unsafe {
                     match pixels {
                         7 if const { dealt_pixels(TAPS, STRIDE, I::REGISTERS) == 7 } => {
-                            self.shared::<I, TAPS, STRIDE, 7, true, true>(isa, x, v)
+                            self.shared::<I, TAPS, STRIDE, 7, true, true>(isa, x, v, 0, to)
                         }
                         6 if const { dealt_pixels(TAPS, STRIDE, I::REGISTERS) == 6 } => {
-                            self.shared::<I, TAPS, STRIDE, 6, true, true>(isa, x, v)
+                            self.shared::<I, TAPS, STRIDE, 6, true, true>(isa, x, v, 0, to)
                         }
-                        4 => self.shared::<I, TAPS, STRIDE, 4, true, true>(isa, x, v),
-                        2 if STRIDE > 1 => self.shared::<I, TAPS, STRIDE, 2, true, true>(isa, x, v),
-                        _ => self.shared::<I, TAPS, STRIDE, 1, true, true>(isa, x, v),
+                        4 => self.shared::<I, TAPS, STRIDE, 4, true, true>(isa, x, v, 0, to),
+                        2 if STRIDE > 1 => self.shared::<I, TAPS, STRIDE, 2, true, true>(isa, x, v, 0, to),
+                        _ => self.shared::<I, TAPS, STRIDE, 1, true, true>(isa, x, v, 0, to),
                     }
                 }
             }
@@ -121,10 +119,13 @@ impl<T: Element> DepthwiseTile<'_, T> {
         }
     }
 
+    /// `PIXELS` outputs from `x` on in all rows, for a few vectors at a time: what lies under a row of them stays in the
+    /// first-level cache until the next rows have read it, too.
+    ///
     /// # Safety
-    /// As for `shared`, for each vector that takes its inputs as they are.
+    /// As for `shared`, for each row, and each vector that takes its inputs as they are.
     #[inline(always)]
-    unsafe fn shared_vectors<
+    unsafe fn shared_strip<
         I: Lanes<T>,
         const TAPS: usize,
         const STRIDE: usize,
@@ -135,16 +136,26 @@ impl<T: Element> DepthwiseTile<'_, T> {
         isa: I,
         x: usize,
     ) {
-        for v in 0..self.whole_vectors::<I>() {
-            // SAFETY: vouched for by the caller.
-            unsafe { self.shared::<I, TAPS, STRIDE, PIXELS, EDGE, false>(isa, x, v) };
+        let (whole, at_once) =
+            (self.whole_vectors::<I>(), const { SIDE_BY_SIDE / (I::LANES * size_of::<T>()) });
+        for first in (0..whole).step_by(at_once) {
+            let (mut skip, mut to) = (0isize, self.output_at::<I>(x, 0));
+            for _ in 0..self.rows {
+                for v in first..whole.min(first + at_once) {
+                    // SAFETY: vouched for by the caller.
+                    unsafe { self.shared::<I, TAPS, STRIDE, PIXELS, EDGE, false>(isa, x, v, skip, to) };
+                }
+                skip = skip.wrapping_add(self.row_step);
+                to = to.wrapping_offset(self.output_row_step);
+            }
         }
     }
 
-    /// `PIXELS` outputs from `x` on, of vector `v`.
+    /// `PIXELS` outputs from `x` on, of vector `v`, in a row whose inputs begin `skip` behind those of the first, and whose
+    /// output of pixel `x` and channel 0 is at `to`.
     ///
     /// # Safety
-    /// As for `shared_row`; they are outputs of the row whose windows have a column inside, and without `EDGE` none
+    /// As for `shared_strips`; they are outputs of the row whose windows have a column inside, and without `EDGE` none
     /// outside.
     #[inline(always)]
     unsafe fn shared<
@@ -159,14 +170,17 @@ impl<T: Element> DepthwiseTile<'_, T> {
         isa: I,
         x: usize,
         v: usize,
+        skip: isize,
+        to: *mut T,
     ) {
         let column = (x * STRIDE) as isize;
         let inside = self.inside.start - column..self.inside.end - column;
+        let to = to.wrapping_add(v * I::LANES);
         // SAFETY: vouched for by the caller.
         unsafe {
             let inputs = self.inputs_of::<I, DEALT>(isa, v);
-            let skip = column.wrapping_mul(self.column_step).wrapping_add(inputs.offset);
-            let mut sums = self.begin::<I, PIXELS, DEALT>(isa, x, v);
+            let skip = column.wrapping_mul(self.column_step).wrapping_add(inputs.offset).wrapping_add(skip);
+            let mut sums = self.begin::<I, PIXELS, DEALT>(isa, to, v);
             for i in 0..self.inputs {
                 let mut weights = self.weights.add(v * self.vector_step + i * self.weight_step);
                 for span in &self.spans {
@@ -180,7 +194,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
                     }
                 }
             }
-            self.end::<I, PIXELS, DEALT>(isa, &sums, x, v);
+            self.end::<I, PIXELS, DEALT>(isa, &sums, to, v);
         }
     }
 
@@ -211,7 +225,11 @@ impl<T: Element> DepthwiseTile<'_, T> {
             // SAFETY: a tap of the row.
             *tap = unsafe { isa.load(weights.add(t * I::LANES)) };
         }
-        let jump = self.column_step.wrapping_mul(const { apart(TAPS, STRIDE) as isize });
+        // Read as if it might have changed: of a step that it knows to stay, the compiler would make a pointer to each column,
+        // more than there are registers, and keep them all up to date from tile to tile.
+        // SAFETY: a field of the tile.
+        let column_step = unsafe { core::ptr::read_volatile(&raw const self.column_step) };
+        let jump = column_step.wrapping_mul(const { apart(TAPS, STRIDE) as isize });
         each!(FIRST in [0 1 2 3 4 5 6] {
             if const { FIRST < apart(TAPS, STRIDE) } {
                 let mut from = row;
@@ -236,11 +254,14 @@ impl<T: Element> DepthwiseTile<'_, T> {
                         from = from.wrapping_offset(jump);
                     }
                 });
-                row = row.wrapping_offset(self.column_step);
+                row = row.wrapping_offset(column_step);
             }
         });
     }
 }
+
+/// Bytes of channels that rows pass by at once: two cache lines, which the processor reads as a pair.
+const SIDE_BY_SIDE: usize = 128;
 
 /// Pixels in the widest tile whose inputs are dealt out. With strides, wider ones lie over more inputs than there are
 /// registers for their addresses.

@@ -157,7 +157,8 @@ fn side_by_side(problem: &Problem, machine: &Machine, lanes: usize) -> usize {
     let pixels =
         problem.rows.input.saturating_mul(problem.columns.input).saturating_add(problem.output_plane());
     let bytes = pixels.saturating_mul(problem.conv.channels_out * problem.element.size());
-    if bytes > machine.l2 && problem.products() < BUSY { usize::MAX } else { 4 * lanes }
+    let shares = problem.columns.taps <= 7;
+    if shares || bytes > machine.l2 && problem.products() < BUSY { usize::MAX } else { 4 * lanes }
 }
 
 /// The largest equal parts of `all` that are no larger than `most`.
