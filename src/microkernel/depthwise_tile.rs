@@ -72,6 +72,11 @@ pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     [shared.as_slice(), &[long]].concat()
 }
 
+/// Whether there is a loop of its own for so many tap columns, in which inputs are loaded once for all of them.
+pub(crate) fn shares_columns(taps: usize, stride: usize, dilation: usize) -> bool {
+    matches!((taps, stride, dilation), (3 | 5 | 7, 1, 1) | (3 | 5, 2, 1))
+}
+
 /// Input rows under successive tap rows, a step apart.
 #[derive(Clone, Copy)]
 pub(crate) struct RowSpan<T> {
@@ -138,6 +143,8 @@ pub(crate) struct DepthwiseTile<'a, T> {
     pub(crate) output_row_step: isize,
     pub(crate) width: usize,
     pub(crate) channels: usize,
+    /// Vectors of channels that the rows pass by at once, where tap columns share inputs.
+    pub(crate) in_strip: usize,
     pub(crate) bias: Option<*const T>,
     pub(crate) finish: Finish<T>,
     pub(crate) _vouched: Vouched,
@@ -158,6 +165,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
         // One lane gains nothing from loads that are shared.
         let taps = if isa.lanes(T::TYPE) == 1 { 0 } else { self.taps };
         match (taps, self.stride, self.dilation) {
+            // As `shares_columns` says.
             (3, 1, 1) => self.dispatch_shared::<3, 1>(isa),
             (5, 1, 1) => self.dispatch_shared::<5, 1>(isa),
             (7, 1, 1) => self.dispatch_shared::<7, 1>(isa),

@@ -136,8 +136,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
         isa: I,
         x: usize,
     ) {
-        let (whole, at_once) =
-            (self.whole_vectors::<I>(), const { SIDE_BY_SIDE / (I::LANES * size_of::<T>()) });
+        let (whole, at_once) = (self.whole_vectors::<I>(), self.in_strip);
         for first in (0..whole).step_by(at_once) {
             let (mut skip, mut to) = (0isize, self.output_at::<I>(x, 0));
             for _ in 0..self.rows {
@@ -259,9 +258,6 @@ impl<T: Element> DepthwiseTile<'_, T> {
         });
     }
 }
-
-/// Bytes of channels that rows pass by at once: two cache lines, which the processor reads as a pair.
-const SIDE_BY_SIDE: usize = 128;
 
 /// Pixels in the widest tile whose inputs are dealt out. With strides, wider ones lie over more inputs than there are
 /// registers for their addresses.

@@ -226,6 +226,7 @@ impl<T: Element> DepthwisePlan<T> {
             output_row_step: 0,
             width: at.columns.len(),
             channels: at.channels.len(),
+            in_strip: self.cut.in_strip,
             bias: call.bias.map(|bias| bias[at.channels.clone()].as_ptr()),
             finish: if in_place || !self.finish.accumulates() { self.finish } else { Finish::plain() },
             // SAFETY: the spans are rows of the band, which hold the columns inside; the packed kernel holds whole

@@ -5,6 +5,7 @@ use core::ops::Range;
 use super::Rectangle;
 use crate::conv::Layout;
 use crate::cost::Machine;
+use crate::microkernel::depthwise_tile::shares_columns;
 use crate::problem::Problem;
 use crate::workspace::Booking;
 
@@ -14,6 +15,10 @@ const MOST_VALUES: usize = 128 << 10;
 const FLAT: usize = 128;
 /// Outputs of a channel that are collected before they are transposed.
 const RESULTS: usize = 256;
+/// Input columns under the widest tile of pixels, about.
+const STRIP: usize = 14;
+/// The part of the first-level cache that the rows of a strip take.
+const STRIP_PART: usize = 3;
 /// Taps that take longer than their inputs from memory.
 const BUSY: usize = 16;
 /// Vector multiply-adds in a task: some 20 microseconds.
@@ -24,6 +29,8 @@ pub(super) struct Cut {
     pub(super) lanes: usize,
     /// Output channels side by side while the rows pass by, where the input is used in place.
     pub(super) side_by_side: usize,
+    /// Vectors of them that the rows of a strip of pixels pass by.
+    pub(super) in_strip: usize,
     /// Output channels in a band: whole vectors.
     pub(super) block: usize,
     pub(super) band: BandShape,
@@ -91,6 +98,7 @@ impl Cut {
         Some(Cut {
             lanes,
             side_by_side: self::side_by_side(problem, machine, lanes),
+            in_strip: in_strip(problem, machine, lanes),
             block,
             band,
             result_rows: (RESULTS / band.columns).clamp(1, problem.rows.output.max(1)),
@@ -152,13 +160,27 @@ fn most_read(problem: &Problem, block: usize) -> usize {
 }
 
 /// Rows are best passed by for a few vectors of channels at a time, so that those of the window stay in the first-level
-/// cache; but rows that come from memory, to a few taps that wait for them, are best read from end to end.
+/// cache; but rows that come from memory, to a few taps that wait for them, are best read from end to end. Tiles whose tap
+/// columns share inputs see to that themselves.
 fn side_by_side(problem: &Problem, machine: &Machine, lanes: usize) -> usize {
+    if shares_columns(problem.columns.taps, problem.columns.stride, problem.columns.dilation) {
+        return usize::MAX;
+    }
     let pixels =
         problem.rows.input.saturating_mul(problem.columns.input).saturating_add(problem.output_plane());
     let bytes = pixels.saturating_mul(problem.conv.channels_out * problem.element.size());
     let shares = problem.columns.taps <= 7;
     if shares || bytes > machine.l2 && problem.products() < BUSY { usize::MAX } else { 4 * lanes }
+}
+
+/// As many vectors that what lies under a row of a strip of them takes a part of the first-level cache, and the rest is left for
+/// outputs and for what is read ahead. So an input row comes from beyond that cache once, not once for each tap row.
+fn in_strip(problem: &Problem, machine: &Machine, lanes: usize) -> usize {
+    let (rows, columns) = (&problem.rows, &problem.columns);
+    let pixels = STRIP.max(columns.stride) - columns.stride + columns.extent;
+    let bytes = rows.extent.saturating_mul(pixels).saturating_mul(lanes * problem.element.size());
+    let fitting = machine.l1 / STRIP_PART / bytes;
+    1 << fitting.max(1).ilog2()
 }
 
 /// The largest equal parts of `all` that are no larger than `most`.

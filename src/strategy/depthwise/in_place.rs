@@ -64,6 +64,7 @@ impl<T: Element> DepthwisePlan<T> {
             output_row_step: call.output_strides[2],
             width: at.columns.len(),
             channels: at.channels.len(),
+            in_strip: self.cut.in_strip,
             bias: call.bias.map(|bias| bias[at.channels.clone()].as_ptr()),
             finish: self.finish,
             // SAFETY: the tap rows are rows of the input, and so are the columns inside; the packed kernel holds whole
