@@ -169,8 +169,7 @@ fn side_by_side(problem: &Problem, machine: &Machine, lanes: usize) -> usize {
     let pixels =
         problem.rows.input.saturating_mul(problem.columns.input).saturating_add(problem.output_plane());
     let bytes = pixels.saturating_mul(problem.conv.channels_out * problem.element.size());
-    let shares = problem.columns.taps <= 7;
-    if shares || bytes > machine.l2 && problem.products() < BUSY { usize::MAX } else { 4 * lanes }
+    if bytes > machine.l2 && problem.products() < BUSY { usize::MAX } else { 4 * lanes }
 }
 
 /// As many vectors that what lies under a row of a strip of them takes a part of the first-level cache, and the rest is left for

@@ -69,10 +69,11 @@ impl<'a, T: Element> Sides<'a, T> {
                 },
                 Some(constant) => {
                     let (tail, outside) = to.split_at_mut(side.tail);
-                    // SAFETY: values inside the row, as the following.
+                    // SAFETY: values inside the row.
                     unsafe { gather(from, places, tail) };
                     outside.fill(constant);
                 }
+                // SAFETY: values inside the row.
                 None => unsafe { gather(from, places, to) },
             }
         }
