@@ -42,6 +42,7 @@ const fn max_pixels(taps: usize, stride: usize, registers: usize) -> usize {
         _ if stride > 1 => 7,
         _ if registers >= 32 => 14,
         7 => 4,
+        5 => 7,
         _ => 8,
     }
 }

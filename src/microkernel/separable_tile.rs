@@ -116,8 +116,9 @@ pub(crate) struct Beside<T> {
 }
 
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
-    // Those of 3 taps and of 5, along both axes, where vectors are as long as cache lines.
-    let loops = [LOW * 2 * 3, HIGH * 2 * 5, LOW * BY_COLUMNS * BY_COLUMNS];
+    // Those of 3 taps and of 5, along both axes, where vectors are as long as cache lines. A sum along columns begins with a
+    // product, but for one that begins with the bias.
+    let loops = [LOW * (2 * 3 - 1), HIGH * (2 * 5 - 1), LOW * (BY_COLUMNS * BY_COLUMNS - (BY_COLUMNS - 1))];
     let loops = if registers >= 32 { &loops[..] } else { &[] };
     loops.iter().map(|&multiply_adds| HotLoop { microkernel: "Taps", multiply_adds }).collect()
 }

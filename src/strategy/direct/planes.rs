@@ -185,7 +185,9 @@ impl<T: Element> Prepared<T> for PlanesPlan<T> {
 }
 
 impl<T: Element> PlanesPlan<T> {
-    /// Computes the outputs of a task by the tile of planes.
+    /// Computes the outputs of a task by the tile of planes. Apart, as it takes more registers than a short signal has time to
+    /// save.
+    #[inline(never)]
     fn run_task(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
         let with_rows = self.items_are_rows.then(|| call.with_items_as_rows());
         let call = with_rows.as_ref().unwrap_or(call);

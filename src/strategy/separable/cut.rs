@@ -142,6 +142,26 @@ fn line_bytes(problem: &Problem) -> usize {
 impl Cut {
     /// `None` if even a narrow strip needs too much workspace, or a kernel cannot be taken by columns.
     pub(super) fn new(problem: &Problem, machine: &Machine, found: &LowRank) -> Option<Self> {
+        let mut cut = Cut::unfitted(problem, machine, found)?;
+        cut.take_at_once(problem);
+        // Only to take both sums at once.
+        if cut.is_by_columns && !cut.is_at_once {
+            return None;
+        }
+        let comfortable = if problem.rows.taps == 1 { line_bytes(problem) } else { machine.l2 / 2 };
+        loop {
+            cut.fit(problem)?;
+            let size = problem.element.size();
+            let fits = cut.bytes_of(size) <= MOST_BYTES;
+            if (fits && cut.row_bytes(size) <= comfortable) || cut.strip <= NARROW {
+                return fits.then_some(cut);
+            }
+            cut.strip = cut.strip.div_ceil(2).next_multiple_of(cut.lanes);
+        }
+    }
+
+    /// Tiles and tasks of whole rows, whose sizes are still to follow.
+    fn unfitted(problem: &Problem, machine: &Machine, found: &LowRank) -> Option<Self> {
         let rows = &problem.rows;
         let common = gcd(rows.stride, rows.dilation);
         let (spacing, step) = (rows.dilation / common, rows.stride / common);
@@ -154,7 +174,7 @@ impl Cut {
             [false, _] => tall(problem.isa.registers()).min(in_phase),
         };
         let lanes = problem.isa.lanes(problem.element);
-        let mut cut = Cut {
+        Some(Cut {
             lanes,
             bundle: Bundle::new(problem, found),
             terms: found.terms,
@@ -175,22 +195,7 @@ impl Cut {
             is_level,
             piece: 0,
             work: 0,
-        };
-        cut.take_at_once(problem);
-        // Only to take both sums at once.
-        if cut.is_by_columns && !cut.is_at_once {
-            return None;
-        }
-        let comfortable = if rows.taps == 1 { line_bytes(problem) } else { machine.l2 / 2 };
-        loop {
-            cut.fit(problem)?;
-            let size = problem.element.size();
-            let fits = cut.bytes_of(size) <= MOST_BYTES;
-            if (fits && cut.row_bytes(size) <= comfortable) || cut.strip <= NARROW {
-                return fits.then_some(cut);
-            }
-            cut.strip = cut.strip.div_ceil(2).next_multiple_of(cut.lanes);
-        }
+        })
     }
 
     /// Where both sums can be taken at once, tiles are higher, and so are tasks.

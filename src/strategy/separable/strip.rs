@@ -56,6 +56,20 @@ pub(super) struct Room<'a, T> {
 }
 
 impl<T: Element> SeparablePlan<T> {
+    /// Which values under a strip are read in place: those inside of the input, if they are neighbours and a vector or more.
+    /// The strip begins in a column of the input, and `span` columns lie under it.
+    fn inside(&self, call: &Call<'_, T>, first: isize, span: usize, planes: usize) -> Range<usize> {
+        let (cut, columns) = (&self.cut, &self.problem.columns);
+        let place = |column: isize| (column - first).clamp(0, span as isize) as usize;
+        // Where both sums are taken at once, whole vectors of sums are to meet whole vectors of outputs: what lies under the
+        // taps before them is left to the side.
+        let start = place(0).max(if cut.is_at_once { columns.before } else { 0 });
+        let end = place(columns.input as isize).max(start);
+        let are_neighbours = call.input_strides[3] == planes as isize;
+        let is_in_place = are_neighbours && (end - start) * planes >= cut.lanes;
+        if is_in_place { start * planes..end * planes } else { 0..0 }
+    }
+
     /// Computes a part, with so many planes side by side.
     pub(super) fn strip(&self, call: &Call<'_, T>, part: &Part, planes: usize, workspace: &mut [u8]) {
         if part.rows.is_empty() {
@@ -107,13 +121,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
                 Pixels::new(base, dims, [1, strides[2], strides[3]], &plan.extensions, problem.isa)
             })
         };
-        let place = |column: isize| column.clamp(0, span as isize) as usize;
-        // Where both sums are taken at once, whole vectors of sums are to meet whole vectors of outputs: what lies under the
-        // taps before them is left to the side.
-        let first = place(-corner[1]).max(if plan.cut.is_at_once { columns.before } else { 0 });
-        let end = place(columns.input as isize - corner[1]).max(first);
-        let is_in_place = strides[3] == planes as isize && (end - first) * planes >= plan.cut.lanes;
-        let inside = if is_in_place { first * planes..end * planes } else { 0..0 };
+        let inside = plan.inside(call, corner[1], span, planes);
         let origin = call.input_at(part.item, channel, [0, corner[1]]);
         Strip {
             plan,
