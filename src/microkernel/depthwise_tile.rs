@@ -144,7 +144,7 @@ pub(crate) struct DepthwiseTile<'a, T> {
     pub(crate) output_row_step: isize,
     pub(crate) width: usize,
     pub(crate) channels: usize,
-    /// Vectors of channels that the rows pass by at once, where tap columns share inputs.
+    /// Vectors of channels that the rows pass by at once, where tap columns share inputs: one or more.
     pub(crate) in_strip: usize,
     pub(crate) bias: Option<*const T>,
     pub(crate) finish: Finish<T>,
