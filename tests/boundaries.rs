@@ -276,6 +276,27 @@ fn paddings_deeper_than_the_input() {
     }
 }
 
+/// Rows of constants above and below reach beyond columns of zeros, which are left out where they are alone.
+#[test]
+fn rows_of_constants_cross_columns_of_zeros() {
+    let mut random = Random(17);
+    let constant = Border::Constant(-3.0);
+    let rows = [[constant; 2], [constant, Border::Zero], [Border::Zero, constant], [constant, Border::Wrap]];
+    for [top, bottom] in rows {
+        for taps in [1, 3, 40] {
+            let columns = 2 * taps;
+            let padding = Padding::Explicit { top: 2, bottom: 2, left: columns, right: columns };
+            let border = Borders { top, bottom, ..Borders::all(Border::Zero) };
+            let conv = Conv::d2([2, 5], [1, taps]).padding(padding).border(border);
+            for [inputs, outputs, groups] in [[1, 1, 1], [6, 34, 2], [20, 20, 20]] {
+                let conv = conv.clone().channels(inputs, outputs).groups(groups);
+                check::<f32>(&conv, Layout::Nchw, &mut random);
+                check::<f64>(&conv.clone().stride([2, 3]), Layout::Nhwc, &mut random);
+            }
+        }
+    }
+}
+
 /// A low limit of workspace makes FFT tiles short, shorter than powers of two can be cut; every length about several tiles is
 /// tried. Vendor libraries have returned wrong samples just behind each 4096.
 #[test]

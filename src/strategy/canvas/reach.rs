@@ -36,19 +36,25 @@ pub(in crate::strategy) fn share_inside(problem: &Problem, rectangles: &Rectangl
 
 /// Whether much of an only row of taps lies over zeros, other taps for each output, so that fewer outputs leave out more.
 pub(in crate::strategy) fn leaves_much_out(problem: &Problem) -> bool {
-    let (columns, border) = (&problem.columns, problem.conv.border);
+    let (columns, [left, right]) = trimmed(problem);
     let outside = |padding: usize, border: Border| {
         let padding = if border == Border::Zero { padding.min(columns.extent) as f64 } else { 0.0 };
         padding * padding / 2.0
     };
-    let outside = outside(columns.before, border.left) + outside(columns.after, border.right);
+    let outside = outside(columns.before, left) + outside(columns.after, right);
     problem.rows.taps == 1 && 4.0 * outside > columns.output as f64 * columns.extent as f64
 }
 
-/// The axis along which taps are left out, with its borders: rows, if there are several rows of taps.
+/// The axis along which taps are left out, with its borders: rows, if there are several rows of taps. Rows are extended
+/// first: one of constants has them in every column, whatever the border of the columns.
 fn trimmed(problem: &Problem) -> (&Axis, [Border; 2]) {
     let Borders { top, bottom, left, right } = problem.conv.border;
-    if problem.rows.taps > 1 { (&problem.rows, [top, bottom]) } else { (&problem.columns, [left, right]) }
+    let constant = [top, bottom].into_iter().find(|border| matches!(border, Border::Constant(_)));
+    match constant {
+        _ if problem.rows.taps > 1 => (&problem.rows, [top, bottom]),
+        Some(constant) => (&problem.columns, [constant; 2]),
+        None => (&problem.columns, [left, right]),
+    }
 }
 
 /// The taps of an axis that have an input, or a border that is not zero, under one of the outputs.

@@ -3,6 +3,7 @@
 //! may also be inside the input: it is its own repetition then.
 
 use core::ops::Range;
+use core::slice;
 
 use super::strip::Strip;
 use crate::element::Element;
@@ -19,8 +20,9 @@ struct Side<'a, T> {
     /// Where each value of a row takes its value from, counted as those of the strip, unless those outside are a constant.
     places: &'a mut [isize],
     constant: Option<T>,
-    /// Its rows, as those of the ring of copies: `pitch` values each, with `lead` of room before.
-    ring: &'a mut [T],
+    /// Its rows, as those of the ring of copies, and a pointer for the same reason: `pitch` values each, with `lead` of room
+    /// before.
+    ring: *mut T,
     pitch: usize,
     lead: usize,
     /// Where the first of `values` is in the rows under a tile.
@@ -44,7 +46,7 @@ impl<'a, T: Element> Sides<'a, T> {
                 tail: tails[side],
                 places: take::<isize>(memory, cut.side_places()),
                 constant: None,
-                ring: take::<T>(memory, cut.inputs * cut.side_pitch()),
+                ring: take::<T>(memory, cut.inputs * cut.side_pitch()).as_mut_ptr(),
                 rows: take::<*const T>(memory, cut.table()),
                 pitch: cut.side_pitch(),
                 lead: cut.lanes,
@@ -60,7 +62,9 @@ impl<'a, T: Element> Sides<'a, T> {
     /// The values of the strip that are inside are readable from there on, and all of them if it is a copy.
     pub(super) unsafe fn read(&mut self, slot: usize, from: *const T, in_place: bool) {
         for side in &mut self.0 {
-            let to = &mut side.ring[slot * side.pitch + side.lead..][..side.tail + side.values.len()];
+            let to = side.ring.wrapping_add(slot * side.pitch + side.lead);
+            // SAFETY: `take` has booked such rows for every slot, which only the table points into; it is not read meanwhile.
+            let to = unsafe { slice::from_raw_parts_mut(to, side.tail + side.values.len()) };
             let places = side.places.iter().copied();
             match side.constant {
                 // SAFETY: a copy has all values of the strip.
@@ -90,7 +94,7 @@ impl<'a, T: Element> Sides<'a, T> {
     pub(super) fn find_row(&mut self, place: usize, slot: usize) {
         for side in &mut self.0 {
             // Of the whole ring: what lies before is read, too.
-            side.rows[place] = side.ring.as_ptr().wrapping_add(slot * side.pitch + side.lead + side.tail);
+            side.rows[place] = side.ring.wrapping_add(slot * side.pitch + side.lead + side.tail);
         }
     }
 

@@ -5,6 +5,7 @@
 //! input that cannot be read in place: into a ring of as many rows as lie under a tile.
 
 use core::ops::Range;
+use core::slice;
 
 use super::sides::Sides;
 use super::{Part, SeparablePlan};
@@ -36,8 +37,9 @@ pub(super) struct Strip<'a, 'b, T> {
     /// Values under the strip, and those of them that are read in place: none, if rows are copied.
     pub(super) values: usize,
     pub(super) inside: Range<usize>,
-    /// Copies of input rows; row `v` of the phase is at `v` modulo the rows of the ring.
-    ring: &'a mut [T],
+    /// Copies of input rows: row `v` of the phase is at `v` modulo the rows of the ring. A pointer, since
+    /// the table points into it while rows are written.
+    ring: *mut T,
     /// Rows of the phase from this one on have not been read.
     next: usize,
     /// Rows of the phase that are in the table.
@@ -76,7 +78,7 @@ impl<T: Element> SeparablePlan<T> {
             return;
         }
         let (cut, mut memory) = (&self.cut, workspace);
-        let ring = take::<T>(&mut memory, cut.inputs * cut.pitch);
+        let ring = take::<T>(&mut memory, cut.inputs * cut.pitch).as_mut_ptr();
         let mut strip = Strip::new(self, call, part, planes, ring);
         let mut room = Room {
             sums: take::<T>(&mut memory, cut.sums() * cut.pitch),
@@ -103,7 +105,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         call: &'a Call<'b, T>,
         part: &'a Part,
         planes: usize,
-        ring: &'a mut [T],
+        ring: *mut T,
     ) -> Self {
         let problem = &plan.problem;
         let columns = &problem.columns;
@@ -197,7 +199,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
 
     /// Where a copy is in the ring.
     fn copy_at(&self, slot: usize) -> *const T {
-        self.ring.as_ptr().wrapping_add(slot * self.plan.cut.pitch)
+        self.ring.wrapping_add(slot * self.plan.cut.pitch)
     }
 
     /// Whether there is a tile for few taps, whose outputs are neighbours and have the same bias.
@@ -240,7 +242,8 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
     fn copy(&mut self, row: usize, slot: usize) {
         let (cut, problem) = (&self.plan.cut, &self.plan.problem);
         let y = self.corner[0] + (row * problem.rows.dilation) as isize;
-        let to = &mut self.ring[slot * cut.pitch..][..self.values];
+        // SAFETY: `strip` has taken a ring of so many rows, which only the table points into; it is not read meanwhile.
+        let to = unsafe { slice::from_raw_parts_mut(self.ring.add(slot * cut.pitch), self.values) };
         match &self.source {
             Source::Plane(plane) => plane.read(y, self.corner[1], 1, to),
             Source::Pixels(pixels) => pixels.read(y, self.corner[1], 1, self.planes, to),
