@@ -5,6 +5,7 @@ pub mod fuzz_support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::panic::catch_unwind;
 use std::path::PathBuf;
 
 use convolve::{ElementType, InstructionSet};
@@ -21,6 +22,9 @@ const TARGETS: [Target; 3] = [
     Target { name: "differential", check: differential::check },
     Target { name: "views", check: views::check },
 ];
+
+/// A second or two for each target.
+const RANDOM_INPUTS: usize = 40_000;
 
 impl Target {
     fn seeds(&self) -> PathBuf {
@@ -79,6 +83,23 @@ fn differential_seeds_reach_everything() {
 #[test]
 fn view_seeds_reach_everything() {
     assert_seeds_reach_everything(&TARGETS[2]);
+}
+
+/// Without a fuzzer, many bytes that nothing has steered reach combinations of options that no other test draws.
+#[test]
+fn random_bytes_pass() {
+    let mut random = Random(3);
+    for target in &TARGETS {
+        for index in 0..RANDOM_INPUTS {
+            let mut bytes = random.bytes();
+            // Small numbers are options and sizes that meet more often.
+            if index % 2 == 0 {
+                bytes.iter_mut().filter(|_| random.next().is_multiple_of(3)).for_each(|byte| *byte %= 4);
+            }
+            let passes = catch_unwind(|| (target.check)(&bytes)).is_ok();
+            assert!(passes, "`{}` fails with {bytes:?}", target.name);
+        }
+    }
 }
 
 /// Random numbers to choose seeds from (Steele and Vigna's SplitMix64).
