@@ -3,9 +3,9 @@
 
 mod support;
 
-use convolve::{Activation, Border, Conv, InstructionSet, Layout, Padding, View};
+use convolve::{Activation, Border, Conv, Error, InstructionSet, Layout, PackedKernel, Padding, Plan, View};
 use support::random::Random;
-use support::run::{ROUND, combinations, compute, forced, in_order};
+use support::run::{ROUND, combinations, compute, forced, in_order, view, view_mut};
 
 /// The result in whole numbers.
 fn whole(
@@ -313,5 +313,57 @@ fn layouts_change_nothing_but_memory() {
             }
         }
         assert!(results.iter().all(|result| *result == results[0]), "{strategy} {isa}");
+    }
+}
+
+/// Of two plans that differ in the sizes of their inputs, one takes what the other has packed only if that is what it would
+/// have packed.
+#[test]
+fn plans_take_what_others_have_packed_alike() {
+    let mut random = Random(41);
+    // Rows of the first exceed a band with channels side by side, those of the second do not.
+    let far =
+        |rows| Conv::d2([rows, 713], [10, 3]).stride([1, 2]).dilation([1, 101]).channels(8, 8).groups(8);
+    let mut pairs = vec![[far(13), far(11)]];
+    for _ in 0..60 {
+        let [kernel, stride, dilation] = [[5, 9], [1, 3], [1, 30]]
+            .map(|[rows, columns]: [usize; 2]| [random.between(1, rows), random.between(1, columns)]);
+        let channels = random.pick(&[[1, 1, 1], [3, 3, 3], [8, 8, 8], [4, 6, 2], [16, 20, 1]]);
+        pairs.push([(), ()].map(|()| {
+            let extent = |axis: usize| (kernel[axis] - 1) * dilation[axis];
+            let input = [random.between(1, 9) + extent(0), random.between(1, 400) + extent(1)];
+            Conv::d2(input, kernel)
+                .stride(stride)
+                .dilation(dilation)
+                .channels(channels[0], channels[1])
+                .groups(channels[2])
+        }));
+    }
+    for (i, pair) in pairs.iter().enumerate() {
+        let layout = [Layout::Nhwc, Layout::Nchw][i % 2];
+        for (strategy, isa) in combinations() {
+            let plans = pair.clone().map(|conv| forced(&conv.layout(layout), strategy, isa).plan::<f32>());
+            let [Ok(first), Ok(second)] = plans else { continue };
+            takes_what_the_other_has_packed(&first, &second, layout, &mut random);
+            takes_what_the_other_has_packed(&second, &first, layout, &mut random);
+        }
+    }
+}
+
+fn takes_what_the_other_has_packed(plan: &Plan<f32>, other: &Plan<f32>, layout: Layout, random: &mut Random) {
+    let count = |shape: [usize; 4]| shape.iter().product();
+    let x: Vec<f32> = random.integers(count(plan.input_shape()), 3);
+    let h: Vec<f32> = random.integers(count(plan.kernel_shape()), 3);
+    let taps = view(&h, plan.kernel_shape(), Layout::Nchw);
+    let run = |packed: &PackedKernel<f32>| {
+        let mut y = vec![f32::NAN; count(plan.output_shape())];
+        let output = view_mut(&mut y, plan.output_shape(), layout);
+        let input = view(&x, plan.input_shape(), layout);
+        plan.execute(packed, input, output, &mut plan.workspace().unwrap()).map(|()| y)
+    };
+    let own = run(&plan.pack(taps, None).unwrap()).unwrap();
+    match run(&other.pack(taps, None).unwrap()) {
+        Ok(foreign) => assert_eq!(foreign, own, "{plan:?} takes what {other:?} has packed"),
+        Err(error) => assert!(matches!(error, Error::PackingMismatch { .. }), "{error}"),
     }
 }

@@ -136,6 +136,30 @@ fn any_input_memory_is_read_alike() {
     }
 }
 
+/// The step along an axis of one element is never taken, and may be anything.
+#[test]
+fn steps_that_are_never_taken_do_not_overflow() {
+    let x: Vec<f32> = Random(32).integers(32 * 8, 4);
+    let padding = Padding::Explicit { top: 1, bottom: 1, left: 2, right: 2 };
+    for [taps, groups] in [[3, 32], [3, 16], [4, 16], [5, 8], [3, 1]] {
+        let conv = Conv::d2([8, 1], [3, taps]).channels(32, 32).groups(groups).padding(padding);
+        for (strategy, isa) in combinations() {
+            let plan = forced(&conv, strategy, isa).plan::<f32>().unwrap();
+            let h: Vec<f32> = Random(33).integers(plan.kernel_shape().iter().product(), 4);
+            let packed = plan.pack(View::nchw(&h, plan.kernel_shape()).unwrap(), None).unwrap();
+            let [first, second] = [32, isize::MAX].map(|step| {
+                let input = View::strided(&x, 0, [1, 32, 8, 1], [step, 1, 32, step]).unwrap();
+                let mut y = vec![f32::NAN; plan.output_shape().iter().product()];
+                let [_, channels, rows, columns] = plan.output_shape();
+                let output = ViewMut::nhwc(&mut y, [1, rows, columns, channels]).unwrap();
+                plan.execute(&packed, input, output, &mut plan.workspace().unwrap()).unwrap();
+                y
+            });
+            assert_eq!(first, second, "{strategy} {isa}");
+        }
+    }
+}
+
 #[test]
 fn views_that_leave_their_slice_are_refused() {
     let data = [0.0f32; 24];

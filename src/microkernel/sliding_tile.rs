@@ -120,14 +120,11 @@ impl<T: Element> SlidingTile<'_, T> {
         self.tap_rows + usize::from(sweep < self.longer_sweeps)
     }
 
-    /// The input under (`row`, `column`) of the tile, in the first channel and sweep.
-    ///
-    /// # Safety
-    /// They are a row and a column of the tile.
+    /// The input under (`row`, `column`) of the tile, in the first channel and sweep. At the end of a row it may lie outside of
+    /// all inputs.
     #[inline(always)]
-    unsafe fn input_at(&self, row: usize, column: usize) -> *const T {
-        // SAFETY: readable, see `SlidingTile`.
-        unsafe { self.input.offset(row as isize * self.row_step).add(column) }
+    fn input_at(&self, row: usize, column: usize) -> *const T {
+        self.input.wrapping_offset((row as isize).wrapping_mul(self.row_step)).wrapping_add(column)
     }
 
     /// `ROWS` rows of `width` columns from (`row`, `column`), or as many columns as there are.

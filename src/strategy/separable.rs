@@ -50,6 +50,8 @@ fn is_line(problem: &Problem) -> bool {
 
 /// What is to be known of a kernel: looks for terms where that can help.
 pub(super) fn facts<T: Element>(problem: &Problem, kernel: View<'_, T>) -> KernelFacts {
+    // As it is packed: sums that are taken in another order find factors that miss the taps by other amounts.
+    let kernel = problem.oriented(kernel);
     let is_promising = serves(problem) && (!is_line(problem) || begins_level(kernel));
     let found = if is_promising { LowRank::of(kernel) } else { None };
     match found {
@@ -212,6 +214,7 @@ impl<T: Element> Prepared<T> for SeparablePlan<T> {
     }
 
     fn admits(&self, kernel: View<'_, T>, scratch: &mut [T]) -> Result<(), Declined> {
+        let kernel = self.problem.oriented(kernel);
         let found = if self.cut.is_by_columns {
             LowRank::by_columns(self.terms, is_shared(kernel))
         } else {

@@ -273,7 +273,10 @@ fn large_blurs_find_it_by_themselves() {
         conv.clone().channels(2, 2).with_factors(&factors, &factors, None),
         Err(Error::Shape { operand: "kernel", .. })
     ));
-    assert!(matches!(conv.with_factors(&factors, &[], None), Err(Error::Shape { operand: "kernel", .. })));
+    assert!(matches!(
+        conv.with_factors(&factors, &[], None),
+        Err(Error::Zero { quantity: "kernel size (columns)" })
+    ));
 }
 
 #[test]
@@ -368,4 +371,33 @@ fn long_moving_means_find_it_by_themselves() {
     let conv = if is_fastest { conv } else { conv.strategy("separable") };
     let convolver = conv.with_kernel(mean.view(), None).unwrap();
     assert_eq!(convolver.plan().strategy(), "separable", "{}", convolver.explain());
+}
+
+/// Factors are looked for in the kernel as it is packed: a convolution is the correlation with the flipped kernel in every bit.
+#[test]
+fn a_convolution_flips_before_it_looks_for_factors() {
+    let mut random = Random(84);
+    let x: Vec<f64> = random.reals(12 * 21);
+    let mut served = 0;
+    for _ in 0..300 {
+        let size = random.pick(&[3, 5]);
+        let [column, row] = [(), ()].map(|()| random.reals::<f64>(size));
+        let noise = if size == 5 { 1e-15 } else { 0.0 };
+        let product = column.iter().flat_map(|c| row.iter().map(move |r| c * r));
+        let taps: Vec<f64> = product.map(|tap| tap * (1.0 + noise * random.real())).collect();
+        let flipped: Vec<f64> = taps.iter().rev().copied().collect();
+        let accuracy = random.pick(&[Accuracy::Componentwise, Accuracy::Normwise]);
+        let conv = Conv::d2([12, 21], [size; 2]).accuracy(accuracy).strategy("separable");
+        let run = |conv: Conv, taps: &[f64]| {
+            let convolver = conv.with_kernel(View::plane(taps, [size; 2])?, None)?;
+            let mut y = vec![f64::NAN; convolver.output_shape().iter().product()];
+            let output = ViewMut::nchw(&mut y, convolver.output_shape())?;
+            convolver.execute(View::plane(&x, [12, 21])?, output, &mut convolver.workspace()?)?;
+            Ok::<_, Error>(y)
+        };
+        let [correlated, convolved] = [run(conv.clone(), &flipped), run(conv.convolution(), &taps)];
+        assert_eq!(correlated, convolved, "{column:?} {row:?}");
+        served += usize::from(convolved.is_ok());
+    }
+    assert!((50..300).contains(&served), "{served}");
 }

@@ -183,7 +183,7 @@ impl<T: Element> DepthwiseTile<'_, T> {
             for i in 0..self.inputs {
                 let mut weights = self.weights.add(v * self.vector_step + i * self.weight_step);
                 for span in &self.spans {
-                    let mut row = span.first.wrapping_offset(skip + i as isize);
+                    let mut row = span.first.wrapping_offset(skip.wrapping_add(i as isize));
                     for _ in 0..span.count {
                         self.add_row::<I, TAPS, STRIDE, PIXELS, EDGE, DEALT>(
                             isa, &mut sums, row, weights, &inside, &inputs,

@@ -89,7 +89,8 @@ impl<T: Element> Row<'_, T> {
             // SAFETY: inside; the caller vouches for the phases.
             unsafe {
                 let [low, high] = if is_inside {
-                    let input = self.input.add(at);
+                    // The first input of the row may lie before all that there are.
+                    let input = self.input.wrapping_add(at);
                     [isa.load(input), isa.load(input.add(I::LANES))]
                 } else {
                     [self.load::<I, true, true>(isa, at), self.load::<I, true, true>(isa, at + I::LANES)]

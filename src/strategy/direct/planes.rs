@@ -235,7 +235,9 @@ impl<T: Element> PlanesPlan<T> {
         }
         let rows = RowSpacing::new(&problem, &axis);
         let band = Band::new(&problem, &rows, 1, shared_lanes(request, &rows));
-        let interleaved = Interleaved::new(&problem, &rows);
+        // A packing names the classes of one order of taps: that of both.
+        let interleaved = Interleaved::new(&problem, &rows)
+            .filter(|interleaved| interleaved.band.order.classes == band.order.classes);
         let signal = if interleaved.is_none() { Signal::new(request, &band.shape) } else { None };
         PlanesPlan {
             items_are_rows,
