@@ -36,6 +36,9 @@ impl Conv {
     /// per output channel): all that is slow or allocates happens here.
     ///
     /// As the values are known, this finds kernels that are sums of few separable ones, which [`plan`](Conv::plan) cannot.
+    ///
+    /// # Errors
+    /// As for [`plan`](Conv::plan) and [`Plan::pack`].
     pub fn with_kernel<T: Element>(
         &self,
         kernel: View<'_, T>,
@@ -50,6 +53,9 @@ impl Conv {
     /// tap (i, j) is `column[i] * row[j]`. There must be one input channel to each group.
     ///
     /// The strategy is chosen by cost as always, and need not be `separable`.
+    ///
+    /// # Errors
+    /// As for [`with_kernel`](Conv::with_kernel), and [`Error::Zero`] if a factor is empty.
     ///
     /// ```
     /// use convolve::{Conv, Padding, View, ViewMut};
@@ -90,11 +96,17 @@ impl<T: Element> Convolver<T> {
     }
 
     /// A workspace for one thread.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
     pub fn workspace(&self) -> Result<Workspace, Error> {
         self.plan.workspace()
     }
 
     /// A workspace for this many threads.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
     pub fn workspace_for(&self, threads: usize) -> Result<Workspace, Error> {
         self.plan.workspace_for(threads)
     }
@@ -105,6 +117,9 @@ impl<T: Element> Convolver<T> {
     }
 
     /// Computes on the calling thread. Allocates nothing; when it returns an error, nothing has been written.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if input or output is not of the shape of the plan, [`Error::WorkspaceTooSmall`].
     #[inline]
     pub fn execute(
         &self,
@@ -116,6 +131,9 @@ impl<T: Element> Convolver<T> {
     }
 
     /// As [`execute`](Convolver::execute), in memory of the caller, see [`Plan::execute_in`].
+    ///
+    /// # Errors
+    /// As for [`execute`](Convolver::execute).
     #[inline]
     pub fn execute_in(
         &self,
@@ -127,6 +145,9 @@ impl<T: Element> Convolver<T> {
     }
 
     /// As [`execute`](Convolver::execute), on the threads of `executor`, see [`Plan::execute_with`].
+    ///
+    /// # Errors
+    /// As for [`execute`](Convolver::execute).
     pub fn execute_with(
         &self,
         executor: &(impl Executor + ?Sized),

@@ -21,10 +21,24 @@ pub struct Kernel<T> {
     taps: Vec<T>,
 }
 
+/// Taps of a kernel that has some.
+fn count_of([rows, columns]: [usize; 2]) -> Result<usize, Error> {
+    for (size, quantity) in [(rows, "kernel size (rows)"), (columns, "kernel size (columns)")] {
+        if size == 0 {
+            return Err(Error::Zero { quantity });
+        }
+    }
+    rows.checked_mul(columns).ok_or(Error::TooLarge { quantity: "the kernel" })
+}
+
 impl<T: Element> Kernel<T> {
     /// Any taps, row by row; `dims` is `[rows, columns]`.
+    ///
+    /// # Errors
+    /// [`Error::Zero`] without rows or columns, [`Error::Length`] if `taps` are not as many as `dims` say,
+    /// [`Error::TooLarge`] if no memory could hold as many.
     pub fn new([rows, columns]: [usize; 2], taps: Vec<T>) -> Result<Self, Error> {
-        let expected = rows.checked_mul(columns).ok_or(Error::TooLarge { quantity: "the kernel" })?;
+        let expected = count_of([rows, columns])?;
         if taps.len() != expected {
             return Err(Error::Length { operand: "kernel", expected, got: taps.len() });
         }
@@ -32,6 +46,10 @@ impl<T: Element> Kernel<T> {
     }
 
     /// The outer product of a column and a row: tap (i, j) is `column[i] * row[j]`.
+    ///
+    /// # Errors
+    /// [`Error::Zero`] if either is empty, [`Error::TooLarge`] or [`Error::OutOfMemory`] if there is no memory for the
+    /// product.
     ///
     /// ```
     /// let blur = convolve::Kernel::separable(&[1.0f32, 2.0, 1.0], &[0.25, 0.5])?;
@@ -46,7 +64,7 @@ impl<T: Element> Kernel<T> {
 
     /// From as many taps as `dims` asks for, if there is memory for them.
     fn with_taps([rows, columns]: [usize; 2], values: impl Iterator<Item = T>) -> Result<Self, Error> {
-        let count = rows.checked_mul(columns).ok_or(Error::TooLarge { quantity: "the kernel" })?;
+        let count = count_of([rows, columns])?;
         let mut taps = Vec::new();
         let bytes = count.saturating_mul(T::TYPE.size());
         taps.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { bytes })?;
@@ -79,6 +97,9 @@ impl<T: Element> Kernel<T> {
     }
 
     /// The mean of `rows` x `columns` pixels.
+    ///
+    /// # Errors
+    /// As for [`Kernel::separable`].
     pub fn mean([rows, columns]: [usize; 2]) -> Result<Self, Error> {
         let tap = T::from_f64(1.0 / (rows as f64 * columns as f64));
         Self::with_taps([rows, columns], core::iter::repeat(tap))

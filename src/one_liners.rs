@@ -30,10 +30,13 @@ pub enum Mode {
     Valid,
 }
 
-/// Convolution of two signals: `full[i] = sum over j of x[i - j] * h[j]`. An empty operand is an error.
+/// Convolution of two signals: `full[i] = sum over j of x[i - j] * h[j]`.
 ///
 /// The operands commute but for `Same`, which has the length of the first, whichever is longer. As in NumPy and
 /// SciPy, `Valid` slides the shorter operand over the longer.
+///
+/// # Errors
+/// [`Error::Zero`] if an operand is empty, [`Error::TooLarge`] or [`Error::OutOfMemory`] if there is no memory for the result.
 ///
 /// ```
 /// use convolve::{Mode, convolve};
@@ -51,6 +54,9 @@ pub fn convolve<T: Element>(x: &[T], h: &[T], mode: Mode) -> Result<Vec<T>, Erro
 ///
 /// Equal to convolution with the reversed kernel in every mode, as in SciPy. If the kernel is longer than the signal,
 /// `Valid` gives the positions where the signal lies wholly inside the kernel.
+///
+/// # Errors
+/// As for [`convolve`].
 ///
 /// ```
 /// use convolve::{Mode, correlate};
@@ -95,6 +101,10 @@ fn convolve_signals<T: Element>(x: View<'_, T>, h: View<'_, T>, mode: Mode) -> R
 /// channel. `dims` is `[rows, columns, channels]` with the channels of a pixel side by side; a gray image has one.
 ///
 /// The centre of the kernel, `[rows / 2, columns / 2]`, lies over the pixel computed, also for even kernels.
+///
+/// # Errors
+/// [`Error::Length`] if `image` is not as long as `dims` say, [`Error::BorderOfEmptyAxis`] if there is nothing to repeat,
+/// [`Error::TooLarge`] or [`Error::OutOfMemory`] if there is no memory for the result.
 ///
 /// ```
 /// use convolve::{Border, Kernel, filter2d};

@@ -1,4 +1,6 @@
-//! The plan: geometry and strategy frozen, no kernel values. And the packed kernel that goes with it.
+//! The plan: geometry and strategy frozen, no kernel values.
+
+mod packed;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +17,8 @@ use crate::low_rank::KernelFacts;
 use crate::problem::Problem;
 use crate::strategy::{self, Packing, Prepared};
 use crate::view::{View, ViewMut};
-use crate::workspace::{ALIGNMENT, AlignedBuffer, Slots, Workspace, aligned};
+use crate::workspace::{ALIGNMENT, Slots, Workspace, aligned};
+pub use packed::PackedKernel;
 
 /// Below this much work, threads cost more than they bring.
 const SECONDS_WORTH_THREADS: f64 = 50e-6;
@@ -40,6 +43,10 @@ pub struct Plan<T: Element> {
 impl Conv {
     /// Checks the request, chooses a strategy and freezes it. Holds no kernel values, and knows none: where `separable` depends
     /// on them, it is chosen by [`with_kernel`](Conv::with_kernel) only.
+    ///
+    /// # Errors
+    /// One that names what in the request cannot be; [`Error::ElementType`] if it is for another type than `T`;
+    /// [`Error::Declined`] if the only strategy that it allows does not serve it, with the reason; [`Error::OutOfMemory`].
     pub fn plan<T: Element>(&self) -> Result<Plan<T>, Error> {
         Plan::new(Problem::new(self, T::TYPE)?, KernelFacts::Unknown)
     }
@@ -69,16 +76,6 @@ impl<T: Element> core::fmt::Debug for Plan<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Plan({}, {})", self.frozen.problem.conv, self.frozen.strategy)
     }
-}
-
-/// A kernel laid out for a plan, with its bias. Serves every plan whose packing is the same, whatever its input
-/// and batch sizes.
-#[derive(Debug)]
-pub struct PackedKernel<T> {
-    packing: Packing,
-    values: AlignedBuffer<T>,
-    scratch: AlignedBuffer<T>,
-    bias: Option<Vec<T>>,
 }
 
 impl<T: Element> Plan<T> {
@@ -151,65 +148,6 @@ impl<T: Element> Plan<T> {
         Explanation::new::<T>(&self.frozen.problem, &self.frozen.kernel, self.frozen.strategy, bytes)
     }
 
-    /// Lays out `kernel` (output channel, input channel of the group, row, column) for this plan, with one bias
-    /// value per output channel.
-    ///
-    /// If the strategy is `separable`, and was planned for a kernel of low rank, this one must be of as low a rank, as
-    /// accurately; else the error is [`Error::Declined`].
-    pub fn pack(&self, kernel: View<'_, T>, bias: Option<&[T]>) -> Result<PackedKernel<T>, Error> {
-        self.check_kernel(&kernel, bias)?;
-        let packing = self.frozen.packing;
-        let mut packed = PackedKernel {
-            packing,
-            values: AlignedBuffer::zeroed(packing.len)?,
-            scratch: AlignedBuffer::zeroed(packing.scratch)?,
-            bias: bias.map(<[T]>::to_vec),
-        };
-        self.fill(&mut packed, kernel)?;
-        Ok(packed)
-    }
-
-    /// Replaces the values of a packed kernel without allocating. It must have the packing of this plan, and a
-    /// bias if and only if one is given. When it returns an error, the packed kernel is as it was.
-    pub fn pack_into(
-        &self,
-        packed: &mut PackedKernel<T>,
-        kernel: View<'_, T>,
-        bias: Option<&[T]>,
-    ) -> Result<(), Error> {
-        self.check_kernel(&kernel, bias)?;
-        self.check_packing(packed)?;
-        let count = |bias: Option<&[T]>| bias.map_or(0, <[T]>::len);
-        let (expected, got) = (count(packed.bias.as_deref()), count(bias));
-        if packed.bias.is_some() != bias.is_some() {
-            return Err(Error::Length { operand: "bias", expected, got });
-        }
-        self.fill(packed, kernel)?;
-        if let (Some(old), Some(new)) = (&mut packed.bias, bias) {
-            old.copy_from_slice(new);
-        }
-        Ok(())
-    }
-
-    fn fill(&self, packed: &mut PackedKernel<T>, kernel: View<'_, T>) -> Result<(), Error> {
-        let (prepared, scratch) = (&self.frozen.prepared, packed.scratch.as_mut_slice());
-        prepared
-            .admits(kernel, scratch)
-            .map_err(|reason| Error::Declined { strategy: self.frozen.strategy, reason })?;
-        prepared.pack(kernel, packed.values.as_mut_slice(), scratch);
-        Ok(())
-    }
-
-    /// Bytes that a packed kernel takes: about those of the kernel for `direct` and `gemm`, more for `dot` where windows
-    /// have short rows, several times as many for `winograd`, many times as many for `fft`.
-    pub fn packed_bytes(&self) -> usize {
-        self.frozen.packing.len.saturating_mul(T::TYPE.size())
-    }
-
-    pub(crate) fn packing_tiles(&self) -> [usize; 4] {
-        self.frozen.packing.tiles
-    }
-
     /// Bytes of workspace for one thread. May change between versions of the crate.
     pub fn workspace_bytes(&self) -> usize {
         self.workspace_bytes_for(1)
@@ -225,11 +163,17 @@ impl<T: Element> Plan<T> {
     }
 
     /// A workspace for one thread.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
     pub fn workspace(&self) -> Result<Workspace, Error> {
         self.workspace_for(1)
     }
 
     /// A workspace for this many threads.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
     pub fn workspace_for(&self, threads: usize) -> Result<Workspace, Error> {
         Workspace::with_bytes(self.workspace_bytes_for(threads))
     }
@@ -244,6 +188,10 @@ impl<T: Element> Plan<T> {
     }
 
     /// Computes on the calling thread. Allocates nothing; when it returns an error, nothing has been written.
+    ///
+    /// # Errors
+    /// [`Error::PackingMismatch`] if another plan packed the kernel, [`Error::Shape`] if input or output is not of the shape
+    /// of the plan, [`Error::WorkspaceTooSmall`].
     #[inline]
     pub fn execute(
         &self,
@@ -257,6 +205,9 @@ impl<T: Element> Plan<T> {
 
     /// As [`execute`](Plan::execute), in memory of the caller: [`workspace_bytes`](Plan::workspace_bytes) bytes
     /// of any content and alignment.
+    ///
+    /// # Errors
+    /// As for [`execute`](Plan::execute).
     #[inline]
     pub fn execute_in(
         &self,
@@ -299,6 +250,34 @@ impl<T: Element> Plan<T> {
     /// As [`execute`](Plan::execute), on the threads of `executor`. The result has the same bits for any number
     /// of threads. Needs [`workspace_bytes_for`](Plan::workspace_bytes_for) that many; work of less than about
     /// 50 microseconds stays on the calling thread.
+    ///
+    /// # Errors
+    /// As for [`execute`](Plan::execute).
+    ///
+    /// ```
+    /// use convolve::{Conv, Executor, Padding, View, ViewMut};
+    ///
+    /// /// Threads of the standard library; with the feature `rayon`, a `rayon::ThreadPool` is an executor as well.
+    /// struct Scoped(usize);
+    ///
+    /// impl Executor for Scoped {
+    ///     fn threads(&self) -> usize {
+    ///         self.0
+    ///     }
+    ///     fn broadcast(&self, work: &(dyn Fn() + Sync)) {
+    ///         std::thread::scope(|scope| (0..self.0).for_each(|_| drop(scope.spawn(work))));
+    ///     }
+    /// }
+    ///
+    /// let plan = Conv::d2([300, 400], [5, 5]).padding(Padding::Same).plan::<f32>()?;
+    /// let packed = plan.pack(View::plane(&[0.04; 25], [5, 5])?, None)?;
+    /// let (x, mut y) = (vec![1.0; 120_000], vec![0.0; 120_000]);
+    /// let (input, output) = (View::plane(&x, [300, 400])?, ViewMut::plane(&mut y, [300, 400])?);
+    /// let threads = Scoped(2);
+    /// plan.execute_with(&threads, &packed, input, output, &mut plan.workspace_for(threads.threads())?)?;
+    /// assert!((y[60_200] - 1.0).abs() < 1e-6);
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
     pub fn execute_with(
         &self,
         executor: &(impl Executor + ?Sized),
@@ -330,26 +309,6 @@ impl<T: Element> Plan<T> {
         executor.broadcast(&work);
         // If the executor made fewer calls than workers, a slot is left, and this finishes what it left undone.
         Serial.broadcast(&work);
-        Ok(())
-    }
-
-    fn check_kernel(&self, kernel: &View<'_, T>, bias: Option<&[T]>) -> Result<(), Error> {
-        let expected = self.kernel_shape();
-        check_dims(expected, kernel)?;
-        match bias {
-            Some(bias) if bias.len() != expected[0] => {
-                Err(Error::Length { operand: "bias", expected: expected[0], got: bias.len() })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    #[inline]
-    fn check_packing(&self, packed: &PackedKernel<T>) -> Result<(), Error> {
-        let packing = &self.frozen.packing;
-        if packed.packing != *packing {
-            return Err(packing_mismatch(packing, &packed.packing));
-        }
         Ok(())
     }
 
@@ -391,9 +350,4 @@ fn check_dims<T>(expected: [usize; 4], kernel: &View<'_, T>) -> Result<(), Error
 #[cold]
 fn shape_mismatch(operand: &'static str, expected: [usize; 4], got: [usize; 4]) -> Error {
     Error::Shape { operand, expected, got }
-}
-
-#[cold]
-fn packing_mismatch(expected: &Packing, got: &Packing) -> Error {
-    Error::PackingMismatch { expected: expected.to_string(), got: got.to_string() }
 }

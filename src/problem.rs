@@ -44,6 +44,9 @@ pub(crate) struct Problem {
 
 impl Conv {
     /// Batch, channels, rows and columns of the output. Checks the whole request.
+    ///
+    /// # Errors
+    /// One that names what in the request cannot be.
     pub fn output_shape(&self) -> Result<[usize; 4], Error> {
         Ok(Problem::new(self, self.element_type.unwrap_or(ElementType::F32))?.output_shape())
     }

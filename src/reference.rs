@@ -44,6 +44,9 @@ impl Exact {
 ///
 /// `old` is what the output held, needed only if the request accumulates.
 ///
+/// # Errors
+/// One that names what in the request cannot be, or [`Error::Shape`] or [`Error::Length`] of an operand.
+///
 /// ```
 /// use convolve::{Conv, View, reference};
 /// let exact = reference::convolve(

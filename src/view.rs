@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use crate::conv::Layout;
 use crate::error::Error;
 
 /// Whether an array of these sizes, empty axes counted as one, is no larger than memory can be, and has `len` elements.
@@ -137,6 +138,9 @@ macro_rules! view {
 
         impl<'a, T> $view<'a, T> {
             /// A dense array of shape `[batch, channel, row, column]`.
+            ///
+            /// # Errors
+            /// [`Error::Length`] if the slice is not as long as the shape says, [`Error::TooLarge`].
             #[inline]
             pub fn nchw(data: $slice, dims: [usize; 4]) -> Result<Self, Error> {
                 let geometry = Geometry::dense($operand, data.len(), dims, NCHW)?;
@@ -144,13 +148,33 @@ macro_rules! view {
             }
 
             /// A dense array of shape `[batch, row, column, channel]`: given in the order of memory.
+            ///
+            /// # Errors
+            /// [`Error::Length`] if the slice is not as long as the shape says, [`Error::TooLarge`].
             #[inline]
             pub fn nhwc(data: $slice, [batch, rows, columns, channels]: [usize; 4]) -> Result<Self, Error> {
                 let geometry = Geometry::dense($operand, data.len(), [batch, channels, rows, columns], NHWC)?;
                 Ok(Self { data, geometry })
             }
 
+            /// A dense array in a layout. `dims` is `[batch, channel, row, column]` in either, as plans tell shapes.
+            ///
+            /// # Errors
+            /// [`Error::Length`] if the slice is not as long as the shape says, [`Error::TooLarge`].
+            #[inline]
+            pub fn new(data: $slice, dims: [usize; 4], layout: Layout) -> Result<Self, Error> {
+                let order = match layout {
+                    Layout::Nchw => NCHW,
+                    Layout::Nhwc => NHWC,
+                };
+                let geometry = Geometry::dense($operand, data.len(), dims, order)?;
+                Ok(Self { data, geometry })
+            }
+
             /// One image of one channel, shape `[row, column]`.
+            ///
+            /// # Errors
+            /// [`Error::Length`] if the slice is not as long as the shape says, [`Error::TooLarge`].
             #[inline]
             pub fn plane(data: $slice, [rows, columns]: [usize; 2]) -> Result<Self, Error> {
                 Self::nchw(data, [1, 1, rows, columns])
@@ -166,6 +190,9 @@ macro_rules! view {
             /// Any strides, in elements, negative ones included: element (b, c, y, x) is
             /// `data[offset + b * strides[0] + c * strides[1] + y * strides[2] + x * strides[3]]`.
             /// `dims` is `[batch, channel, row, column]`. The farthest elements are checked.
+            ///
+            /// # Errors
+            /// [`Error::OutOfBounds`] if an element is outside of the slice; to write, [`Error::Overlap`] if strides do not nest.
             pub fn strided(
                 data: $slice, offset: usize, dims: [usize; 4], strides: [isize; 4],
             ) -> Result<Self, Error> {
@@ -178,12 +205,18 @@ macro_rules! view {
             }
 
             /// Only these rows.
+            ///
+            /// # Errors
+            /// [`Error::Crop`] if there are fewer.
             pub fn rows(self, rows: Range<usize>) -> Result<Self, Error> {
                 let geometry = self.geometry.cropped(2, rows)?;
                 Ok(Self { data: self.data, geometry })
             }
 
             /// Only these columns.
+            ///
+            /// # Errors
+            /// [`Error::Crop`] if there are fewer.
             pub fn columns(self, columns: Range<usize>) -> Result<Self, Error> {
                 let geometry = self.geometry.cropped(3, columns)?;
                 Ok(Self { data: self.data, geometry })
@@ -273,5 +306,20 @@ impl<'a, T> ViewMut<'a, T> {
     /// The same elements to read.
     pub fn as_view(&self) -> View<'_, T> {
         View { data: self.data, geometry: self.geometry }
+    }
+
+    /// The same elements to write, for a call that takes a view by value.
+    ///
+    /// ```
+    /// use convolve::{Layout, ViewMut};
+    /// let mut pixels = vec![0.0f32; 12];
+    /// let mut image = ViewMut::new(&mut pixels, [1, 3, 2, 2], Layout::Nhwc)?;
+    /// let left = image.reborrow().columns(0..1)?;
+    /// assert_eq!(left.dims(), [1, 3, 2, 1]);
+    /// assert_eq!(image.dims(), [1, 3, 2, 2]);
+    /// # Ok::<(), convolve::Error>(())
+    /// ```
+    pub fn reborrow(&mut self) -> ViewMut<'_, T> {
+        ViewMut { data: self.data, geometry: self.geometry }
     }
 }

@@ -34,6 +34,9 @@ impl Workspace {
     }
 
     /// One of `bytes` bytes, zeroed.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
     pub fn with_bytes(bytes: usize) -> Result<Self, Error> {
         let mut workspace = Self::new();
         workspace.grow_to(bytes)?;
@@ -41,6 +44,9 @@ impl Workspace {
     }
 
     /// Grows to at least `bytes` bytes. Never shrinks.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], the workspace as it was.
     pub fn grow_to(&mut self, bytes: usize) -> Result<(), Error> {
         let more = bytes.saturating_sub(self.memory.len());
         self.memory.try_reserve_exact(more).map_err(|_| Error::OutOfMemory { bytes })?;

@@ -55,7 +55,7 @@ fn the_least_of_all_answers_is_taken() {
     for _ in 0..1000 {
         let conv = request(&mut random);
         for isa in InstructionSet::available().unwrap() {
-            let conv = conv.clone().instruction_set(isa.name());
+            let conv = conv.clone().instruction_set(*isa);
             planned += usize::from(check::<f32>(&conv)) + usize::from(check::<f64>(&conv));
         }
     }

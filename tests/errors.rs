@@ -29,6 +29,19 @@ fn zero_counts() {
 }
 
 #[test]
+fn kernels_without_taps() {
+    let rows = Error::Zero { quantity: "kernel size (rows)" };
+    let columns = Error::Zero { quantity: "kernel size (columns)" };
+    for none in [0, usize::MAX] {
+        assert_eq!(Kernel::<f32>::new([0, none], vec![]), Err(rows.clone()));
+        assert_eq!(Kernel::<f32>::mean([0, none]), Err(rows.clone()));
+    }
+    assert_eq!(Kernel::<f32>::new([usize::MAX, 0], vec![]), Err(columns.clone()));
+    assert_eq!(Kernel::separable(&[1.0f32], &[]), Err(columns));
+    assert_eq!(Kernel::separable(&[], &[1.0f64]), Err(rows));
+}
+
+#[test]
 fn groups_that_do_not_divide() {
     let got = error(Conv::d2([9, 9], [3, 3]).channels(6, 8).groups(4));
     assert_eq!(got, Error::GroupsDoNotDivide { groups: 4, channels_in: 6, channels_out: 8 });

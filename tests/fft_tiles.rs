@@ -9,7 +9,7 @@ use support::run::{Operands, compute};
 
 /// The request forced to `fft` on an instruction set, with its transform lengths, if they are of pairs.
 fn pairs<T: Element>(conv: Conv, isa: InstructionSet) -> Option<(Conv, [usize; 2])> {
-    let conv = conv.strategy("fft").instruction_set(isa.name());
+    let conv = conv.strategy("fft").instruction_set(isa);
     let [rows, columns, lanes, extents] = convolve::inspect::tiles(&conv.plan::<T>().ok()?);
     // Tiles of rustfft's lengths have dilations in the last two places, here of one.
     let is_pairs = lanes == isa.lanes(T::TYPE) && extents > columns;
@@ -173,7 +173,7 @@ fn spikes_and_constants_stay_within_the_bound() {
     for &isa in InstructionSet::available().unwrap() {
         for input in [&spike, &late, &vec![1.0f32; 20_000], &vec![-1e6f32; 20_000]] {
             for padding in [Padding::Valid, Padding::Full] {
-                let conv = Conv::d1(20_000, 255).padding(padding).strategy("fft").instruction_set(isa.name());
+                let conv = Conv::d1(20_000, 255).padding(padding).strategy("fft").instruction_set(isa);
                 let [_, len, ..] = convolve::inspect::tiles(&conv.plan::<f32>().unwrap());
                 // The norm of the whole signal bounds that of any pair of tiles but for what both of them hold.
                 let norms = 2f64.sqrt() * norm(input) * norm(&kernel);

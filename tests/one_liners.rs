@@ -121,7 +121,6 @@ fn images_of_the_wrong_length_or_no_pixels() {
     let got = filter2d(&[0.0; 5], [2, 3, 1], &kernel, Border::Zero);
     assert_eq!(got, Err(Error::Length { operand: "image", expected: 6, got: 5 }));
     assert!(filter2d(&[], [usize::MAX, 2, 2], &kernel, Border::Zero).is_err());
-    assert!(filter2d(&[1.0f32], [1, 1, 1], &Kernel::new([0, 3], vec![]).unwrap(), Border::Zero).is_err());
     assert_eq!(filter2d(&[], [0, 4, 3], &kernel, Border::Zero), Ok(vec![]));
 }
 

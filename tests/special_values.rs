@@ -85,7 +85,7 @@ fn nothing_in_gives_nothing_out() {
         assert_eq!(compute::<f32>(&empty, &[], &[1.0; 9]).unwrap(), []);
         // Wide enough for any tile, and not forced.
         for columns in [5, 64] {
-            let conv = Conv::d2([0, columns], [3, 3]).padding(Padding::Same).instruction_set(isa.name());
+            let conv = Conv::d2([0, columns], [3, 3]).padding(Padding::Same).instruction_set(isa);
             assert_eq!(compute::<f32>(&conv, &[], &[1.0; 9]).unwrap(), []);
             assert_eq!(compute::<f64>(&conv, &[], &[1.0; 9]).unwrap(), []);
             assert_eq!(conv.plan::<f32>().unwrap().output_shape(), [1, 1, 0, columns]);

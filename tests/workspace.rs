@@ -136,7 +136,7 @@ fn for_each_ready(mut check: impl FnMut(&str, Ready)) {
             "correlate in=40x300 kernel=9x21 padding=same border=wrap",
             "correlate in=33x47 kernel=5x6 channels=4:4 groups=4 stride=2x2 layout=nhwc padding=same activation=relu",
         ] {
-            let conv = text.parse::<Conv>().expect("a problem string").instruction_set(isa.name());
+            let conv = text.parse::<Conv>().expect("a problem string").instruction_set(*isa);
             check(&format!("separable {isa} {conv}"), Ready::separable(&conv));
         }
     }

@@ -1,6 +1,6 @@
 //! A request, and its operands as views.
 
-use convolve::{Conv, ElementType, Error, Layout, View, ViewMut};
+use convolve::{Conv, ElementType, Error, View, ViewMut};
 
 /// What the taps of a kernel are, where a plan may depend on them.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,12 +35,12 @@ impl Request {
 
     /// An input of the request; arrays are dense.
     pub(crate) fn input<'a, T>(&self, data: &'a [T], dims: [usize; 4]) -> Result<View<'a, T>, Error> {
-        view(self.conv.input_layout, data, dims)
+        View::new(data, dims, self.conv.input_layout)
     }
 
     /// An output of the request, to be read.
     pub(crate) fn output<'a, T>(&self, data: &'a [T], dims: [usize; 4]) -> Result<View<'a, T>, Error> {
-        view(self.conv.output_layout, data, dims)
+        View::new(data, dims, self.conv.output_layout)
     }
 
     /// An output of the request, to be written.
@@ -49,25 +49,11 @@ impl Request {
         data: &'a mut [T],
         dims: [usize; 4],
     ) -> Result<ViewMut<'a, T>, Error> {
-        match self.conv.output_layout {
-            Layout::Nchw => ViewMut::nchw(data, dims),
-            Layout::Nhwc => ViewMut::nhwc(data, channels_last(dims)),
-        }
+        ViewMut::new(data, dims, self.conv.output_layout)
     }
 
     /// Whether the output is read.
     pub(crate) fn accumulates(&self) -> bool {
         self.conv.accumulate != 0.0
     }
-}
-
-fn view<T>(layout: Layout, data: &[T], dims: [usize; 4]) -> Result<View<'_, T>, Error> {
-    match layout {
-        Layout::Nchw => View::nchw(data, dims),
-        Layout::Nhwc => View::nhwc(data, channels_last(dims)),
-    }
-}
-
-fn channels_last([batch, channels, rows, columns]: [usize; 4]) -> [usize; 4] {
-    [batch, rows, columns, channels]
 }

@@ -31,6 +31,7 @@ use crate::element_type::ElementType;
 /// All but the number of dimensions can be read and set directly as well; `[usize; 2]` is rows, columns.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[must_use = "a request computes nothing: plan it, or give it a kernel"]
 pub struct Conv {
     /// 1 or 2. With 1, there is one row.
     pub(crate) dimensions: usize,
@@ -230,9 +231,9 @@ impl Conv {
         self
     }
 
-    /// Bytes of workspace per thread that a strategy may use; 1 GiB unless set. `direct`, `gemm` and `depthwise` get by with
-    /// 4 MiB, and `separable` with 8 MiB, whatever the problem and do not heed a lower limit; `fft`, `winograd` and `dot` decline
-    /// when they need more.
+    /// Bytes of workspace per thread that a strategy may use; 1 GiB unless set. `fft`, `winograd` and `dot` decline when they need
+    /// more, and `direct` takes loops that need less. What `gemm`, `depthwise`, `separable` and those loops of `direct` need is
+    /// bounded by the sizes of the caches whatever the problem, a few MiB, and not compared with the limit.
     pub fn workspace_limit(mut self, bytes: usize) -> Self {
         self.workspace_limit = bytes;
         self

@@ -12,6 +12,7 @@ mod tests;
 use core::fmt;
 use std::sync::OnceLock;
 
+use crate::conv::Choice;
 use crate::element_type::ElementType;
 use crate::error::Error;
 
@@ -314,8 +315,10 @@ pub const CAP_VARIABLE: &str = "CONVOLVE_ISA";
 pub struct InstructionSet(Token);
 
 impl InstructionSet {
-    /// Those that this machine has and that are not above the cap, best first. Detected once and remembered;
-    /// an error if `CONVOLVE_ISA` names no instruction set.
+    /// Those that this machine has and that are not above the cap, best first. Detected once and remembered.
+    ///
+    /// # Errors
+    /// [`Error::InstructionSetUnavailable`] if `CONVOLVE_ISA` names no instruction set.
     pub fn available() -> Result<&'static [InstructionSet], Error> {
         static AVAILABLE: OnceLock<Result<Vec<InstructionSet>, Error>> = OnceLock::new();
         let remembered = AVAILABLE.get_or_init(|| {
@@ -326,11 +329,17 @@ impl InstructionSet {
     }
 
     /// The best available one.
+    ///
+    /// # Errors
+    /// As for [`available`](InstructionSet::available).
     pub fn best() -> Result<InstructionSet, Error> {
         Ok(Self::available()?[0])
     }
 
     /// The available one of this name.
+    ///
+    /// # Errors
+    /// [`Error::InstructionSetUnavailable`], with the names there are.
     pub fn find(name: &str) -> Result<InstructionSet, Error> {
         let available = Self::available()?;
         available.iter().copied().find(|isa| isa.name() == name).ok_or_else(|| unavailable(name, available))
@@ -354,6 +363,12 @@ impl InstructionSet {
     /// Vector registers that micro-kernels plan with.
     pub(crate) fn registers(self) -> usize {
         self.0.registers()
+    }
+}
+
+impl From<InstructionSet> for Choice {
+    fn from(set: InstructionSet) -> Self {
+        Choice::Only(set.name().into())
     }
 }
 

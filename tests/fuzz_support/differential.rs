@@ -147,23 +147,11 @@ impl Case {
 }
 
 /// A dense view of `[batch, channel, row, column]`.
-fn view<T>(data: &[T], [batch, channels, rows, columns]: [usize; 4], layout: Layout) -> View<'_, T> {
-    let view = match layout {
-        Layout::Nchw => View::nchw(data, [batch, channels, rows, columns]),
-        Layout::Nhwc => View::nhwc(data, [batch, rows, columns, channels]),
-    };
-    view.expect("the slice has the length of the shape")
+fn view<T>(data: &[T], dims: [usize; 4], layout: Layout) -> View<'_, T> {
+    View::new(data, dims, layout).expect("the slice has the length of the shape")
 }
 
 /// As [`view`], to write to.
-fn view_mut<T>(
-    data: &mut [T],
-    [batch, channels, rows, columns]: [usize; 4],
-    layout: Layout,
-) -> ViewMut<'_, T> {
-    let view = match layout {
-        Layout::Nchw => ViewMut::nchw(data, [batch, channels, rows, columns]),
-        Layout::Nhwc => ViewMut::nhwc(data, [batch, rows, columns, channels]),
-    };
-    view.expect("the slice has the length of the shape")
+fn view_mut<T>(data: &mut [T], dims: [usize; 4], layout: Layout) -> ViewMut<'_, T> {
+    ViewMut::new(data, dims, layout).expect("the slice has the length of the shape")
 }

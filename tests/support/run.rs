@@ -65,24 +65,12 @@ impl<T: Element> Operands<T> {
     }
 }
 
-pub fn view<T>(data: &[T], [batch, channels, rows, columns]: [usize; 4], layout: Layout) -> View<'_, T> {
-    match layout {
-        Layout::Nchw => View::nchw(data, [batch, channels, rows, columns]),
-        Layout::Nhwc => View::nhwc(data, [batch, rows, columns, channels]),
-    }
-    .expect("the length fits the shape")
+pub fn view<T>(data: &[T], dims: [usize; 4], layout: Layout) -> View<'_, T> {
+    View::new(data, dims, layout).expect("the length fits the shape")
 }
 
-pub fn view_mut<T>(
-    data: &mut [T],
-    [batch, channels, rows, columns]: [usize; 4],
-    layout: Layout,
-) -> ViewMut<'_, T> {
-    match layout {
-        Layout::Nchw => ViewMut::nchw(data, [batch, channels, rows, columns]),
-        Layout::Nhwc => ViewMut::nhwc(data, [batch, rows, columns, channels]),
-    }
-    .expect("the length fits the shape")
+pub fn view_mut<T>(data: &mut [T], dims: [usize; 4], layout: Layout) -> ViewMut<'_, T> {
+    ViewMut::new(data, dims, layout).expect("the length fits the shape")
 }
 
 /// All elements in the order batch, channel, row, column.
@@ -131,7 +119,7 @@ pub const SERVE_ALL: [&str; 3] = ["direct", "gemm", "fft"];
 /// The request forced to a combination; to `direct` where the strategy says, for either element type, that it is made
 /// for other problems, which those of [`SERVE_ALL`] must not. A law that holds between strategies is as good.
 pub fn forced(conv: &Conv, strategy: &'static str, isa: InstructionSet) -> Conv {
-    let forced = conv.clone().strategy(strategy).instruction_set(isa.name());
+    let forced = conv.clone().strategy(strategy).instruction_set(isa);
     let is_for_others = |error: Option<Error>| {
         matches!(error, Some(Error::Declined { strategy, reason: Declined::Problem { .. } })
             if !SERVE_ALL.contains(&strategy))

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::ffi::CString;
 
-use convolve::{Conv, Convolver, Element, Layout, PackedKernel, View, ViewMut, Workspace};
+use convolve::{Conv, Convolver, Element, PackedKernel, View, ViewMut, Workspace};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Plan, packed kernel and workspace of a request, chosen with the kernel known.
@@ -106,17 +106,9 @@ impl<T: Element> Layer<T> {
     }
 }
 
-/// Sizes in the order of memory where channels are last.
-fn channels_last([batch, channels, rows, columns]: [usize; 4]) -> [usize; 4] {
-    [batch, rows, columns, channels]
-}
-
 #[inline(always)]
 fn input_view<'a, T>(conv: &Conv, shape: [usize; 4], input: &'a [T]) -> Result<View<'a, T>, convolve::Error> {
-    match conv.input_layout {
-        Layout::Nchw => View::nchw(input, shape),
-        Layout::Nhwc => View::nhwc(input, channels_last(shape)),
-    }
+    View::new(input, shape, conv.input_layout)
 }
 
 #[inline(always)]
@@ -125,8 +117,5 @@ fn output_view<'a, T>(
     shape: [usize; 4],
     output: &'a mut [T],
 ) -> Result<ViewMut<'a, T>, convolve::Error> {
-    match conv.output_layout {
-        Layout::Nchw => ViewMut::nchw(output, shape),
-        Layout::Nhwc => ViewMut::nhwc(output, channels_last(shape)),
-    }
+    ViewMut::new(output, shape, conv.output_layout)
 }
