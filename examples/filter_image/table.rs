@@ -12,8 +12,8 @@ pub(crate) fn print_head(picture: &Picture) {
     println!("{name}: {columns}x{rows} pixels, {colours}, one thread");
     let names: String = strategies().iter().map(|name| format!("{name:>10}")).collect();
     let width = names.len();
-    println!("{:32}|{:>width$} |{:>width$} |{:>11}", "", "predicted ms", "measured ms", "largest");
-    println!("{:14}{:10}{:8}|{names} |{names} |{:>11}", "filter", "kernel", "chosen", "difference");
+    println!("{:34}|{:>width$} |{:>width$} |{:>11}", "", "predicted ms", "measured ms", "largest");
+    println!("{:14}{:10}{:10}|{names} |{names} |{:>11}", "filter", "kernel", "chosen", "difference");
 }
 
 pub(crate) fn print_row(filter: &Filter, measured: &Measured) {
@@ -25,7 +25,7 @@ pub(crate) fn print_row(filter: &Filter, measured: &Measured) {
     let predicted: String = measured.rows.iter().map(predicted).collect();
     let timed: String = measured.rows.iter().map(timed).collect();
     let Measured { chosen, largest_difference, .. } = measured;
-    println!("{:14}{kernel:10}{chosen:8}|{predicted} |{timed} |{largest_difference:>11.5}", filter.name);
+    println!("{:14}{kernel:10}{chosen:10}|{predicted} |{timed} |{largest_difference:>11.5}", filter.name);
     for Row { candidate, seconds } in &measured.rows {
         match &candidate.answer {
             Err(reason) => println!("{:14}{} declines: {reason}", "", candidate.strategy),

@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=_count, default=12, help="turns of each contestant (default: %(default)s)")
     add("--turn", type=_seconds, default=0.02, help="seconds of a turn (default: %(default)s)")
     add("--strategy", help="forces a strategy of this crate")
-    add("--isa", help="an instruction set of this crate; holds oneDNN back too, and leaves other peers out")
+    add("--isa", help="an instruction set of this crate; holds oneDNN, IPP and MKL back too, and leaves other peers out")
     add("--library", type=Path, help="a build of library/ to time (default: built now)")
     add("--baseline", type=Path, help="another build, timed beside it as base")
     add("--out", type=Path, default=out, help="path without suffix (default: %(default)s)")
