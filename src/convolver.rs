@@ -35,7 +35,8 @@ impl Conv {
     /// Plans, and packs `kernel` (output channel, input channel of the group, row, column) and `bias` (one value
     /// per output channel): all that is slow or allocates happens here.
     ///
-    /// As the values are known, this finds kernels that are sums of few separable ones, which [`plan`](Conv::plan) cannot.
+    /// As the values are known, this finds kernels that are sums of few separable ones, which [`plan`](Conv::plan)
+    /// cannot.
     ///
     /// # Errors
     /// As for [`plan`](Conv::plan) and [`Plan::pack`].
@@ -49,8 +50,8 @@ impl Conv {
         Ok(Convolver { plan, packed })
     }
 
-    /// As [`with_kernel`](Conv::with_kernel), the kernel given as a column and a row, the same for every output channel:
-    /// tap (i, j) is `column[i] * row[j]`. There must be one input channel to each group.
+    /// As [`with_kernel`](Conv::with_kernel), the kernel given as a column and a row, the same for every output
+    /// channel: tap (i, j) is `column[i] * row[j]`. There must be one input channel to each group.
     ///
     /// The strategy is chosen by cost as always, and need not be `separable`.
     ///

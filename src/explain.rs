@@ -43,8 +43,8 @@ pub struct Explanation {
     pub packed: usize,
     /// Every strategy with its answer, in the order in which ties are decided.
     pub candidates: Vec<Candidate>,
-    /// What the kernel is a sum of, if its values were known when planning and it is such a sum of few. A small kernel that is
-    /// taken as the sum of its columns is not meant.
+    /// What the kernel is a sum of, if its values were known when planning and it is such a sum of few. A small kernel
+    /// that is taken as the sum of its columns is not meant.
     pub separable_terms: Option<SeparableTerms>,
     /// What a user of the chosen strategy should know, if anything.
     pub caution: Option<&'static str>,

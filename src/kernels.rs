@@ -77,9 +77,9 @@ impl<T: Element> Kernel<T> {
         Kernel { rows, columns, taps: taps.iter().map(|&tap| T::from_f64(tap)).collect() }
     }
 
-    /// Gaussian blur of standard deviation `sigma` pixels, cut off at three of them (at least one pixel, at most
-    /// 1024) on each side, the taps summing to one. Taps are `exp(-d^2 / (2 sigma^2))`, sampled at pixel centres. A `sigma` that is
-    /// not above zero gives the single tap one.
+    /// Gaussian blur of standard deviation `sigma` pixels, cut off at three of them (at least one pixel, at most 1024)
+    /// on each side, the taps summing to one. Taps are `exp(-d^2 / (2 sigma^2))`, sampled at pixel centres. A `sigma`
+    /// that is not above zero gives the single tap one.
     ///
     /// ```
     /// let blur = convolve::Kernel::<f64>::gaussian(1.5);

@@ -36,7 +36,8 @@ pub enum Mode {
 /// SciPy, `Valid` slides the shorter operand over the longer.
 ///
 /// # Errors
-/// [`Error::Zero`] if an operand is empty, [`Error::TooLarge`] or [`Error::OutOfMemory`] if there is no memory for the result.
+/// [`Error::Zero`] if an operand is empty, [`Error::TooLarge`] or [`Error::OutOfMemory`] if there is no memory for the
+/// result.
 ///
 /// ```
 /// use convolve::{Mode, convolve};
@@ -103,8 +104,8 @@ fn convolve_signals<T: Element>(x: View<'_, T>, h: View<'_, T>, mode: Mode) -> R
 /// The centre of the kernel, `[rows / 2, columns / 2]`, lies over the pixel computed, also for even kernels.
 ///
 /// # Errors
-/// [`Error::Length`] if `image` is not as long as `dims` say, [`Error::BorderOfEmptyAxis`] if there is nothing to repeat,
-/// [`Error::TooLarge`] or [`Error::OutOfMemory`] if there is no memory for the result.
+/// [`Error::Length`] if `image` is not as long as `dims` say, [`Error::BorderOfEmptyAxis`] if there is nothing to
+/// repeat, [`Error::TooLarge`] or [`Error::OutOfMemory`] if there is no memory for the result.
 ///
 /// ```
 /// use convolve::{Border, Kernel, filter2d};

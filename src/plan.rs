@@ -41,12 +41,13 @@ pub struct Plan<T: Element> {
 }
 
 impl Conv {
-    /// Checks the request, chooses a strategy and freezes it. Holds no kernel values, and knows none: where `separable` depends
-    /// on them, it is chosen by [`with_kernel`](Conv::with_kernel) only.
+    /// Checks the request, chooses a strategy and freezes it. Holds no kernel values, and knows none: where `separable`
+    /// depends on them, it is chosen by [`with_kernel`](Conv::with_kernel) only.
     ///
     /// # Errors
     /// One that names what in the request cannot be; [`Error::ElementType`] if it is for another type than `T`;
-    /// [`Error::Declined`] if the only strategy that it allows does not serve it, with the reason; [`Error::OutOfMemory`].
+    /// [`Error::Declined`] if the only strategy that it allows does not serve it, with the reason;
+    /// [`Error::OutOfMemory`].
     pub fn plan<T: Element>(&self) -> Result<Plan<T>, Error> {
         Plan::new(Problem::new(self, T::TYPE)?, KernelFacts::Unknown)
     }
@@ -190,8 +191,8 @@ impl<T: Element> Plan<T> {
     /// Computes on the calling thread. Allocates nothing; when it returns an error, nothing has been written.
     ///
     /// # Errors
-    /// [`Error::PackingMismatch`] if another plan packed the kernel, [`Error::Shape`] if input or output is not of the shape
-    /// of the plan, [`Error::WorkspaceTooSmall`].
+    /// [`Error::PackingMismatch`] if another plan packed the kernel, [`Error::Shape`] if input or output is not of the
+    /// shape of the plan, [`Error::WorkspaceTooSmall`].
     #[inline]
     pub fn execute(
         &self,
@@ -220,8 +221,8 @@ impl<T: Element> Plan<T> {
         self.execute_own(packed, input, output, workspace)
     }
 
-    /// As [`execute_in`](Plan::execute_in), for a kernel that this plan has packed. Inlined, so that views that are made for
-    /// the call stay in registers.
+    /// As [`execute_in`](Plan::execute_in), for a kernel that this plan has packed. Inlined, so that views that are
+    /// made for the call stay in registers.
     #[inline(always)]
     pub(crate) fn execute_own(
         &self,

@@ -33,8 +33,8 @@ const SMALL: usize = 1 << (usize::BITS / 4 - 1);
 impl Geometry {
     /// A dense array whose axes, from the slowest to the fastest, are `order`.
     ///
-    /// Inlined, so that a view that is made for one call stays in registers: written to memory value by value and copied
-    /// in larger pieces, it would make the call wait for all of its stores.
+    /// Inlined, so that a view that is made for one call stays in registers: written to memory value by value and
+    /// copied in larger pieces, it would make the call wait for all of its stores.
     #[inline(always)]
     fn dense(operand: &'static str, len: usize, dims: [usize; 4], order: [usize; 4]) -> Result<Self, Error> {
         let [first, second, third, fourth] = order.map(|axis| dims[axis]);
@@ -192,7 +192,8 @@ macro_rules! view {
             /// `dims` is `[batch, channel, row, column]`. The farthest elements are checked.
             ///
             /// # Errors
-            /// [`Error::OutOfBounds`] if an element is outside of the slice; to write, [`Error::Overlap`] if strides do not nest.
+            /// [`Error::OutOfBounds`] if an element is outside of the slice; to write, [`Error::Overlap`] if strides do
+            /// not nest.
             pub fn strided(
                 data: $slice, offset: usize, dims: [usize; 4], strides: [isize; 4],
             ) -> Result<Self, Error> {

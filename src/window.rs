@@ -1,7 +1,7 @@
 //! Reading the *logically padded* input: the only place that knows borders.
 //!
-//! GEMM packing, FFT tiles and the edges of the other strategies all read through [`Plane::read`], a channel at a time, or
-//! [`Pixels::read`], with channels innermost, so that every border works with every strategy and no inner loop has a
+//! GEMM packing, FFT tiles and the edges of the other strategies all read through [`Plane::read`], a channel at a time,
+//! or [`Pixels::read`], with channels innermost, so that every border works with every strategy and no inner loop has a
 //! branch for it.
 
 mod extension;

@@ -297,8 +297,8 @@ fn rows_of_constants_cross_columns_of_zeros() {
     }
 }
 
-/// A low limit of workspace makes FFT tiles short, shorter than powers of two can be cut; every length about several tiles is
-/// tried. Vendor libraries have returned wrong samples just behind each 4096.
+/// A low limit of workspace makes FFT tiles short, shorter than powers of two can be cut; every length about several
+/// tiles is tried. Vendor libraries have returned wrong samples just behind each 4096.
 #[test]
 #[cfg(feature = "fft")]
 fn every_length_around_short_fft_tiles() {

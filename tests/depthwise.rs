@@ -1,5 +1,5 @@
-//! Layers of many groups: several vectors of channels with rests, groups that straddle vectors, bands of several blocks,
-//! rings that wrap around, edges beside a middle in place.
+//! Layers of many groups: several vectors of channels with rests, groups that straddle vectors, bands of several
+//! blocks, rings that wrap around, edges beside a middle in place.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! Layers of few output channels: runs of several vectors with rests, panels of every size, pixels that are neighbours in the
-//! output and others, planes of several tasks.
+//! Layers of few output channels: runs of several vectors with rests, panels of every size, pixels that are neighbours
+//! in the output and others, planes of several tasks.
 
 mod support;
 

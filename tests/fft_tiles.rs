@@ -131,7 +131,8 @@ fn norm<T: Element>(values: &[T]) -> f64 {
     values.iter().map(|value| value.to_f64().powi(2)).sum::<f64>().sqrt()
 }
 
-/// A signal that is far from zero loses no more than what varies in it, and what the sum of the taps makes of the offset.
+/// A signal that is far from zero loses no more than what varies in it, and what the sum of the taps makes of the
+/// offset.
 fn an_offset_costs_little<T: Element>(isa: InstructionSet) -> bool {
     const TAPS: usize = 300;
     let mut random = Random(63);

@@ -316,8 +316,8 @@ fn layouts_change_nothing_but_memory() {
     }
 }
 
-/// Of two plans that differ in the sizes of their inputs, one takes what the other has packed only if that is what it would
-/// have packed.
+/// Of two plans that differ in the sizes of their inputs, one takes what the other has packed only if that is what it
+/// would have packed.
 #[test]
 fn plans_take_what_others_have_packed_alike() {
     let mut random = Random(41);

@@ -231,9 +231,10 @@ impl Conv {
         self
     }
 
-    /// Bytes of workspace per thread that a strategy may use; 1 GiB unless set. `fft`, `winograd` and `dot` decline when they need
-    /// more, and `direct` takes loops that need less. What `gemm`, `depthwise`, `separable` and those loops of `direct` need is
-    /// bounded by the sizes of the caches whatever the problem, a few MiB, and not compared with the limit.
+    /// Bytes of workspace per thread that a strategy may use; 1 GiB unless set. `fft`, `winograd` and `dot` decline
+    /// when they need more, and `direct` takes loops that need less. What `gemm`, `depthwise`, `separable` and those
+    /// loops of `direct` need is bounded by the sizes of the caches whatever the problem, a few MiB, and not compared
+    /// with the limit.
     pub fn workspace_limit(mut self, bytes: usize) -> Self {
         self.workspace_limit = bytes;
         self

@@ -176,16 +176,17 @@ impl Activation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Accuracy {
-    /// Every output's error is bounded by the sum of `|x| |h|` over its own window, and a NaN or infinity
-    /// reaches only the outputs whose window holds it. Keeps `fft` and `winograd` out, and `separable` for kernels that are
-    /// sums of several products.
+    /// Every output's error is bounded by the sum of `|x| |h|` over its own window, and a NaN or infinity reaches only
+    /// the outputs whose window holds it. Keeps `fft` and `winograd` out, and `separable` for kernels that are sums of
+    /// several products.
     Componentwise,
     /// Errors are bounded by the norms of input and kernel. An FFT meets this, yet spreads a NaN or infinity over
     /// its whole block, and drowns values that are tiny beside their neighbours; `winograd` does so within a tile.
     Normwise,
 }
 
-/// Leave it to the crate, or name one. Made from a name, of which `auto` is one, or from an [`InstructionSet`](crate::InstructionSet).
+/// Leave it to the crate, or name one. Made from a name, of which `auto` is one, or from an
+/// [`InstructionSet`](crate::InstructionSet).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {
     /// The best by predicted cost.

@@ -34,8 +34,8 @@ const SPREAD: f64 = 2.0;
 /// Cycles of a task, and of a tile's beginning and end.
 const TASK: f64 = 300.0;
 const TILE: f64 = 20.0;
-/// Share of the shorter of computing and waiting for a kernel from beyond the second-level cache that the longer does not
-/// hide.
+/// Share of the shorter of computing and waiting for a kernel from beyond the second-level cache that the longer does
+/// not hide.
 const EXPOSED: f64 = 0.2;
 /// Cycles of a multiply-add until its sum can be added to.
 const LATENCY: f64 = 4.0;

@@ -37,8 +37,8 @@ impl Constants {
     /// Share of the multiply-add limit that large tiles of `gemm` reach.
     const GEMM: f64 = 0.98;
 
-    /// Bytes in a cycle of a packed kernel that is read from the second-level cache, and from beyond; of one that takes more
-    /// than four times as much as that cache fewer, at worst the least.
+    /// Bytes in a cycle of a packed kernel that is read from the second-level cache, and from beyond; of one that takes
+    /// more than four times as much as that cache fewer, at worst the least.
     const KERNEL_NEAR: f64 = 40.0;
     const KERNEL_FAR: f64 = 13.0;
     const KERNEL_LEAST: f64 = 3.0;
@@ -67,16 +67,16 @@ impl Constants {
         Self::peak(problem) * busy
     }
 
-    /// Cycles to read a packed kernel of so many bytes, of which a share stays in the second-level cache from one time to
-    /// the next.
+    /// Cycles to read a packed kernel of so many bytes, of which a share stays in the second-level cache from one time
+    /// to the next.
     pub(super) fn kernel_cycles(bytes: f64, near: f64) -> f64 {
         let large = (Self::KERNEL_LARGE / bytes.max(1.0)).min(1.0);
         let far = (Self::KERNEL_FAR * large.powf(0.25)).max(Self::KERNEL_LEAST);
         bytes * (near / Self::KERNEL_NEAR + (1.0 - near) / far)
     }
 
-    /// Bytes of input and output. Of pixels that strides leave out, those that have their channels to themselves are not
-    /// counted.
+    /// Bytes of input and output. Of pixels that strides leave out, those that have their channels to themselves are
+    /// not counted.
     pub(super) fn bytes(problem: &Problem) -> [f64; 2] {
         let size = problem.element.size() as f64;
         let of = |shape: [usize; 4]| shape.iter().map(|&count| count as f64).product::<f64>() * size;
@@ -103,8 +103,8 @@ impl Constants {
         }
     }
 
-    /// The cycles of work with those of moving input and output once, which it hides; but not where the pixels of groups
-    /// are read and written in pieces, far apart.
+    /// The cycles of work with those of moving input and output once, which it hides; but not where the pixels of
+    /// groups are read and written in pieces, far apart.
     pub(super) fn beside_memory(problem: &Problem, machine: &Machine, work: f64) -> f64 {
         let memory = Self::memory(problem, machine);
         let layouts = [problem.conv.input_layout, problem.conv.output_layout];
@@ -112,8 +112,8 @@ impl Constants {
         if in_pieces && Self::is_far(problem, machine) { work + memory } else { work.max(memory) }
     }
 
-    /// Seconds that `gemm` takes at least: its products or, if each output channel has an input channel of its own, packing, of
-    /// which each value then serves one product.
+    /// Seconds that `gemm` takes at least: its products or, if each output channel has an input channel of its own,
+    /// packing, of which each value then serves one product.
     pub(crate) fn gemm_least_seconds(problem: &Problem) -> f64 {
         let is_single = problem.group_in == 1 && problem.group_out == 1 && problem.products() > 1;
         let product = if is_single { Self::COPY } else { 1.0 / Self::peak(problem) };

@@ -1,5 +1,5 @@
-//! What the tiles with lanes along the window cost. Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, by
-//! `cargo bench --bench cases -- --file FILE --strategy all` over layers of few output channels, in either layout.
+//! What the tiles with lanes along the window cost. Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread,
+//! by `cargo bench --bench cases -- --file FILE --strategy all` over layers of few output channels, in either layout.
 
 use super::channels::copying;
 use super::{Constants, Machine};

@@ -47,21 +47,21 @@ impl Constants {
     /// Cycles of a value that is read and written through copies, and of a row of them.
     const STAGED: f64 = 0.3;
     const STAGED_ROW: f64 = 18.0;
-    /// Cycles of a value read and one written whose neighbours in memory are of other channels, and more where each has a
-    /// cache line of its own.
+    /// Cycles of a value read and one written whose neighbours in memory are of other channels, and more where each has
+    /// a cache line of its own.
     const STRIDED: f64 = 2.0;
     const OWN_LINE: f64 = 4.5;
     /// Bytes in a cycle of spectra that are written and read again.
     const SPECTRUM_BYTES: f64 = 5.0;
-    /// How much of the time that memory takes still counts beside transforms, of planes and of lines, which wait for the
-    /// next block when they have done with one.
+    /// How much of the time that memory takes still counts beside transforms, of planes and of lines, which wait for
+    /// the next block when they have done with one.
     const BESIDE: f64 = 0.3;
     const BESIDE_LINES: f64 = 0.7;
     /// Share of the multiply-add limit that products reach.
     const PRODUCTS: f64 = 0.8;
 
-    /// Seconds that pairs of tiles take at least: the start of one pair for each plane there and back, and transforms that
-    /// are no longer than the kernel asks for.
+    /// Seconds that pairs of tiles take at least: the start of one pair for each plane there and back, and transforms
+    /// that are no longer than the kernel asks for.
     pub(crate) fn fft_pairs_least_seconds(problem: &Problem) -> f64 {
         let (rows, columns) = (&problem.rows, &problem.columns);
         let lanes = problem.isa.lanes(problem.element);

@@ -22,8 +22,8 @@ pub(crate) struct PlanesShape {
     pub(crate) tasks: usize,
     /// Taps of a row to the next that shares its loads; 0 if there are none.
     pub(crate) tap_period: usize,
-    /// Whether the planes are signals, whether these have the tile of few taps, and whether even and odd inputs of them are
-    /// dealt out.
+    /// Whether the planes are signals, whether these have the tile of few taps, and whether even and odd inputs of them
+    /// are dealt out.
     pub(crate) is_signal: bool,
     pub(crate) has_few_taps: bool,
     pub(crate) is_paired: bool,
@@ -42,8 +42,8 @@ const LOADS: f64 = 2.0;
 /// Cycles to begin a row of taps in a tile of one row, and to begin and end such a tile.
 const TAP_ROW: f64 = 3.0;
 const TILE: f64 = 20.0;
-/// Cycles to go on to the next tap column in a tile of several rows, unless their number is built in, and to begin and end such a tile; for each of the
-/// vectors side by side.
+/// Cycles to go on to the next tap column in a tile of several rows, unless their number is built in, and to begin and
+/// end such a tile; for each of the vectors side by side.
 const TAP_COLUMN: f64 = 1.75;
 const SHARED_TILE: f64 = 12.0;
 /// Cycles of a multiply-add until its sum can be added to.
@@ -54,8 +54,8 @@ const SLACK: f64 = 1.08;
 const L2_BYTES: f64 = 24.0;
 /// Bytes that memory beyond it moves in a cycle: rows follow each other in few streams.
 const MEMORY_BYTES: f64 = 12.0;
-/// How much of the shorter of computing and waiting for memory is not hidden behind the longer: tiles of several rows ask
-/// for their inputs ahead of time.
+/// How much of the shorter of computing and waiting for memory is not hidden behind the longer: tiles of several rows
+/// ask for their inputs ahead of time.
 const BESIDE: f64 = 0.7;
 const SHARED_BESIDE: f64 = 0.15;
 /// What is left of a step of one phase where some of its inputs are shifted together in registers.
@@ -73,8 +73,8 @@ const SIGNAL: f64 = 100.0;
 /// Cycles of a multiply-add of vectors where inputs are dealt out, and of a vector of outputs besides.
 const PAIRED: f64 = 0.58;
 const DEALT: f64 = 3.0;
-/// Cycles of a multiply-add of vectors where lanes are shifted for few taps, and of a vector of outputs besides; fitted on
-/// 2026-11-22 on an AMD EPYC (Zen 5).
+/// Cycles of a multiply-add of vectors where lanes are shifted for few taps, and of a vector of outputs besides; fitted
+/// on 2026-11-22 on an AMD EPYC (Zen 5).
 pub(super) const FEW: f64 = 0.72;
 pub(super) const FEW_VECTOR: f64 = 1.5;
 /// Cycles to write one result where results are not neighbours.
@@ -102,8 +102,8 @@ pub(crate) fn planes_seconds(problem: &Problem, machine: &Machine, shape: &Plane
     (work + copies + calls + call) / Constants::CLOCK
 }
 
-/// How often inputs come from beyond the second-level cache: once, or for each output channel of the group where those of
-/// a task are too many for it.
+/// How often inputs come from beyond the second-level cache: once, or for each output channel of the group where those
+/// of a task are too many for it.
 fn sweeps_over(problem: &Problem, machine: &Machine, shape: &PlanesShape) -> f64 {
     let rows = &problem.rows;
     let rows = (shape.block as f64 * rows.stride as f64 + rows.extent as f64).min(rows.input as f64);

@@ -1,6 +1,6 @@
 //! What the passes of `separable` cost. Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, AVX-512, by
-//! `cargo bench --bench cases -- --file benches/cases/separable.txt`, and `boxes.txt` for taps that are all alike; `BYTES`,
-//! `BYTES_AT_ONCE`, `BOTH`, `BY_COLUMN`, `ROW` and `ROW_BY_COLUMNS` on 2026-11-22 on an AMD EPYC (Zen 5).
+//! `cargo bench --bench cases -- --file benches/cases/separable.txt`, and `boxes.txt` for taps that are all alike;
+//! `BYTES`, `BYTES_AT_ONCE`, `BOTH`, `BY_COLUMN`, `ROW` and `ROW_BY_COLUMNS` on 2026-11-22 on an AMD EPYC (Zen 5).
 
 use super::planes::{FEW, FEW_VECTOR};
 use super::{Constants, Machine};
@@ -40,8 +40,8 @@ const ROWS: f64 = 0.89;
 /// side, of which some do not.
 const LOAD: f64 = 1.25;
 const SIDE: f64 = 1.09;
-/// Where both sums are taken at once: cycles of a tap along columns and one along rows, and what a vector of outputs takes
-/// besides.
+/// Where both sums are taken at once: cycles of a tap along columns and one along rows, and what a vector of outputs
+/// takes besides.
 const BOTH: f64 = 1.0;
 const BOTH_VECTOR: f64 = 1.2;
 /// The same where there is a sum for each column: cycles to put a vector of it to the others.
@@ -61,9 +61,9 @@ const GATHER: f64 = 1.5;
 const SCATTER: f64 = 1.5;
 /// Cycles to deal a value out to the phases of a stride.
 const DEAL: f64 = 1.0;
-/// Bytes that memory beyond the second-level cache moves in a cycle: where both sums are taken at once, where the next input
-/// rows are asked for ahead of time, and where they are not; also where there is a sum for each column, one row at a time,
-/// and the planes exceed the last cache.
+/// Bytes that memory beyond the second-level cache moves in a cycle: where both sums are taken at once, where the next
+/// input rows are asked for ahead of time, and where they are not; also where there is a sum for each column, one row
+/// at a time, and the planes exceed the last cache.
 const BYTES_AT_ONCE: f64 = 24.0;
 const BYTES: f64 = 12.0;
 const LATE_BYTES: f64 = 8.35;
@@ -73,8 +73,8 @@ const BESIDE: f64 = 0.36;
 const TASK: f64 = 400.0;
 const TILE: f64 = 400.0;
 const LEAST_TILE: usize = 8;
-/// Cycles of a row for what its borders repeat, where it is taken by columns for all that surrounds its loop, and of a value of
-/// what is repeated; of a value of a row of constants.
+/// Cycles of a row for what its borders repeat, where it is taken by columns for all that surrounds its loop, and of a
+/// value of what is repeated; of a value of a row of constants.
 const ROW: f64 = 10.0;
 const ROW_BY_COLUMNS: f64 = 45.0;
 const REPEAT: f64 = 1.0;

@@ -22,8 +22,8 @@ struct Shape {
 
 /// The levels of a transform with their twiddle factors.
 ///
-/// Of a transform of independent lanes all levels. Where lanes are consecutive samples, the levels over vectors of them:
-/// they leave transforms of `lanes` numbers over.
+/// Of a transform of independent lanes all levels. Where lanes are consecutive samples, the levels over vectors of
+/// them: they leave transforms of `lanes` numbers over.
 #[derive(Debug)]
 pub(crate) struct Levels<T> {
     levels: Vec<Level>,
@@ -85,8 +85,8 @@ impl<T: Element> Levels<T> {
         Passes { levels: &self.levels, twiddles: &self.twiddles, last: self.last }
     }
 
-    /// How many levels to do depth-first, so that the blocks below them have at most `block` numbers, or as few as whole
-    /// squares of `lanes` vectors allow.
+    /// How many levels to do depth-first, so that the blocks below them have at most `block` numbers, or as few as
+    /// whole squares of `lanes` vectors allow.
     pub(crate) fn depth(&self, len: usize, lanes: usize, block: usize) -> usize {
         if len <= block {
             return 0;

@@ -1,5 +1,5 @@
-//! Transforms. Of powers of two, of pairs of real tiles, by the loops of `microkernel/fft`: [`Levels`] holds their tables.
-//! Of other lengths on realfft and rustfft, with the feature `fft`.
+//! Transforms. Of powers of two, of pairs of real tiles, by the loops of `microkernel/fft`: [`Levels`] holds their
+//! tables. Of other lengths on realfft and rustfft, with the feature `fft`.
 
 #[cfg(feature = "fft")]
 mod good_size;

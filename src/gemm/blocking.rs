@@ -17,8 +17,8 @@ pub(crate) struct Blocking {
 }
 
 impl Blocking {
-    /// A panel of columns of one block takes two thirds of the first-level cache, so that it stays there while
-    /// panels of rows stream past it, where lanes are pixels (Goto and van de Geijn, "Anatomy of high-performance matrix
+    /// A panel of columns of one block takes two thirds of the first-level cache, so that it stays there while panels
+    /// of rows stream past it, where lanes are pixels (Goto and van de Geijn, "Anatomy of high-performance matrix
     /// multiplication", 2008). Blocks are of nearly equal depth.
     pub(crate) fn new(isa: InstructionSet, element: ElementType, depth: usize, machine: &Machine) -> Self {
         let columns = VECTORS * isa.lanes(element);

@@ -6,8 +6,9 @@ use super::panels::row_panels;
 use crate::microkernel::channel_tile::{WIDEST, max_vectors};
 use crate::problem::Problem;
 
-/// Most products of an output of which the widest tiles are taken, where they hold whole pixels: so few that the weights stay
-/// in the first-level cache, and that writing takes as long as computing. Outputs are written fastest in their order.
+/// Most products of an output of which the widest tiles are taken, where they hold whole pixels: so few that the
+/// weights stay in the first-level cache, and that writing takes as long as computing. Outputs are written fastest in
+/// their order.
 const FEW_PRODUCTS: usize = 64;
 
 /// How the output channels of a group are cut into panels of nearly as many vectors each: 3 + 3 vectors beat 4 + 2.
@@ -73,8 +74,8 @@ impl ChannelPanels {
         panel.first * depth + k * panel.vectors * self.lanes
     }
 
-    /// Lays out a kernel: `read` gets a step `k < depth`, a channel, and room for the values of that step of the channel and
-    /// those that follow it. Fills `width() * depth` values, with zeros for idle lanes.
+    /// Lays out a kernel: `read` gets a step `k < depth`, a channel, and room for the values of that step of the
+    /// channel and those that follow it. Fills `width() * depth` values, with zeros for idle lanes.
     pub(crate) fn pack<T: Copy + Default>(
         self,
         packed: &mut [T],

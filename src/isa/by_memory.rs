@@ -46,8 +46,8 @@ pub(super) unsafe fn load_lanes<T: Copy, I: Lanes<T>>(
     }
 }
 
-/// Two vectors whose element `at`, counted through both, has moved to `place(at)`. By way of memory: for instruction sets
-/// with nothing better.
+/// Two vectors whose element `at`, counted through both, has moved to `place(at)`. By way of memory: for instruction
+/// sets with nothing better.
 #[inline(always)]
 pub(super) fn rearrange<T: Copy, I: Lanes<T>>(
     isa: I,

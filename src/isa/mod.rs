@@ -6,15 +6,10 @@
 //! `#[inline(always)]` makes a loop many times slower without a warning; `tests/codegen` watches for it.
 
 mod by_memory;
-#[cfg(test)]
-mod tests;
+mod instruction_set;
 
-use core::fmt;
-use std::sync::OnceLock;
-
-use crate::conv::Choice;
 use crate::element_type::ElementType;
-use crate::error::Error;
+pub use instruction_set::{CAP_VARIABLE, InstructionSet};
 
 /// A SIMD instruction set. Values are tokens: whoever holds one may execute its instructions.
 ///
@@ -70,8 +65,8 @@ pub trait Lanes<T>: Isa {
     /// # Safety
     /// `from` is valid for reading `count` elements.
     unsafe fn load_part(self, from: *const T, count: usize) -> Self::Vector;
-    /// Reads the elements of those lanes whose bit in `lanes` is set, the lowest for the first; the other lanes are those of
-    /// `outside`. Bits beyond the last lane do not count.
+    /// Reads the elements of those lanes whose bit in `lanes` is set, the lowest for the first; the other lanes are
+    /// those of `outside`. Bits beyond the last lane do not count.
     ///
     /// # Safety
     /// `from + lane` is valid for reading for each of these lanes.
@@ -297,113 +292,4 @@ instruction_sets! {
     avx2::Avx2,
     portable::Portable,
     scalar::Scalar,
-}
-
-/// The environment variable that caps the instruction set: no better one than the one it names is used.
-pub const CAP_VARIABLE: &str = "CONVOLVE_ISA";
-
-/// An instruction set that this machine has and the cap allows.
-///
-/// ```
-/// use convolve::InstructionSet;
-/// let best = InstructionSet::best()?;
-/// assert!(InstructionSet::available()?.contains(&best));
-/// assert_eq!(InstructionSet::find("scalar")?.lanes(convolve::ElementType::F32), 1);
-/// # Ok::<(), convolve::Error>(())
-/// ```
-#[derive(Clone, Copy)]
-pub struct InstructionSet(Token);
-
-impl InstructionSet {
-    /// Those that this machine has and that are not above the cap, best first. Detected once and remembered.
-    ///
-    /// # Errors
-    /// [`Error::InstructionSetUnavailable`] if `CONVOLVE_ISA` names no instruction set.
-    pub fn available() -> Result<&'static [InstructionSet], Error> {
-        static AVAILABLE: OnceLock<Result<Vec<InstructionSet>, Error>> = OnceLock::new();
-        let remembered = AVAILABLE.get_or_init(|| {
-            let cap = std::env::var(CAP_VARIABLE).ok().filter(|cap| !cap.is_empty());
-            capped(Token::detect_all(), cap.as_deref())
-        });
-        remembered.as_deref().map_err(Clone::clone)
-    }
-
-    /// The best available one.
-    ///
-    /// # Errors
-    /// As for [`available`](InstructionSet::available).
-    pub fn best() -> Result<InstructionSet, Error> {
-        Ok(Self::available()?[0])
-    }
-
-    /// The available one of this name.
-    ///
-    /// # Errors
-    /// [`Error::InstructionSetUnavailable`], with the names there are.
-    pub fn find(name: &str) -> Result<InstructionSet, Error> {
-        let available = Self::available()?;
-        available.iter().copied().find(|isa| isa.name() == name).ok_or_else(|| unavailable(name, available))
-    }
-
-    /// `avx512`, `avx2`, `portable` or `scalar`.
-    pub fn name(self) -> &'static str {
-        self.0.name()
-    }
-
-    /// Elements of this type in one vector.
-    pub fn lanes(self, element: ElementType) -> usize {
-        self.0.lanes(element)
-    }
-
-    /// Whether multiply-add rounds once.
-    pub fn is_fused(self) -> bool {
-        self.0.is_fused()
-    }
-
-    /// Vector registers that micro-kernels plan with.
-    pub(crate) fn registers(self) -> usize {
-        self.0.registers()
-    }
-}
-
-impl From<InstructionSet> for Choice {
-    fn from(set: InstructionSet) -> Self {
-        Choice::Only(set.name().into())
-    }
-}
-
-impl PartialEq for InstructionSet {
-    fn eq(&self, other: &Self) -> bool {
-        self.name() == other.name()
-    }
-}
-
-impl Eq for InstructionSet {}
-
-impl fmt::Debug for InstructionSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl fmt::Display for InstructionSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Leaves out what stands above the cap. The names are in order, best first, on every machine of a kind.
-fn capped(detected: Vec<InstructionSet>, cap: Option<&str>) -> Result<Vec<InstructionSet>, Error> {
-    let Some(cap) = cap else { return Ok(detected) };
-    let rank = |name: &str| Token::NAMES.iter().position(|known| *known == name);
-    let limit = rank(cap).ok_or_else(|| unavailable(cap, &detected))?;
-    Ok(detected.into_iter().filter(|isa| rank(isa.name()) >= Some(limit)).collect())
-}
-
-#[cold]
-fn unavailable(got: &str, available: &[InstructionSet]) -> Error {
-    Error::InstructionSetUnavailable {
-        got: got.to_string(),
-        available: available.iter().map(|isa| isa.name()).collect(),
-    }
 }

@@ -56,7 +56,8 @@ pub(crate) struct LowRank {
     pub(crate) is_shared: bool,
     /// Whether the taps of the column are all alike, and those of the row: of single terms only.
     pub(crate) is_level: [bool; 2],
-    /// Whether the terms are the columns of the kernel, whatever its rank, each with a single tap of the row, which is one.
+    /// Whether the terms are the columns of the kernel, whatever its rank, each with a single tap of the row, which is
+    /// one.
     pub(crate) is_by_columns: bool,
 }
 

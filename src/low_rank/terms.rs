@@ -1,9 +1,9 @@
 //! The decomposition of one plane of taps.
 //!
-//! Cross approximation with complete pivoting finds rows that span those of the kernel (Bebendorf 2000); each step takes
-//! the largest value left, and removes its row and column. A kernel of one term keeps that row, divided so that whole
-//! numbers stay whole. The rows of several terms are made orthonormal, improved by a step of subspace iteration, and
-//! rotated until the columns are orthogonal too (one-sided Jacobi, Hestenes 1958): that is the singular value
+//! Cross approximation with complete pivoting finds rows that span those of the kernel (Bebendorf 2000); each step
+//! takes the largest value left, and removes its row and column. A kernel of one term keeps that row, divided so that
+//! whole numbers stay whole. The rows of several terms are made orthonormal, improved by a step of subspace iteration,
+//! and rotated until the columns are orthogonal too (one-sided Jacobi, Hestenes 1958): that is the singular value
 //! decomposition, whose terms do not cancel more than they must.
 
 use core::marker::PhantomData;
@@ -174,8 +174,8 @@ impl<'a, T: Element> Terms<'a, T> {
         }
     }
 
-    /// Adds to the columns what the terms miss of the taps along orthogonal rows: in `f64`, roundings on the way here are
-    /// as large as what is accepted.
+    /// Adds to the columns what the terms miss of the taps along orthogonal rows: in `f64`, roundings on the way here
+    /// are as large as what is accepted.
     fn correct(&mut self, terms: usize) {
         let [rows, columns] = self.dims;
         self.rest.copy_from_slice(self.taps);

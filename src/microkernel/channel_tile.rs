@@ -1,5 +1,5 @@
-//! The tile with lanes along output channels: up to four vectors of channels by 6 to 10 output pixels in registers, or six
-//! vectors by 4 pixels.
+//! The tile with lanes along output channels: up to four vectors of channels by 6 to 10 output pixels in registers, or
+//! six vectors by 4 pixels.
 //!
 //! ```text
 //! for each value k of the window:
@@ -12,8 +12,8 @@
 //! kernel sizes, dilations and channels alike. With channels innermost a run is a pixel's channels, or those of a whole
 //! row of taps.
 //!
-//! While the pixels of a block of the window pass by, the weights of the next block are prefetched, then the inputs of the
-//! tiles to come. Where either is larger than the caches, waiting for it would take up to a third of the time.
+//! While the pixels of a block of the window pass by, the weights of the next block are prefetched, then the inputs of
+//! the tiles to come. Where either is larger than the caches, waiting for it would take up to a third of the time.
 //!
 //! Per value of the window a tile of 6 pixels x 4 vectors takes 4 + 6 loads for 24 multiply-adds.
 
@@ -70,8 +70,9 @@ unsafe impl AnyBits for Run {}
 /// * `windows[p] + run.offset + i` is readable for all pixels `p`, `i < run.len` of every run;
 /// * `weights` has `vectors * lanes` readable values for each value of the window;
 /// * `output + outputs[p] + c` is readable and writable for all pixels `p`, `c < channels`;
-/// * `windows` and `outputs` are of equal length, `1 <= vectors <= max_vectors(registers)`, or [`WIDEST`]
-///   with 32 registers, and `(vectors - 1) * lanes < channels <= vectors * lanes`; the bias, if any, has `channels` readable values.
+/// * `windows` and `outputs` are of equal length, `1 <= vectors <= max_vectors(registers)`, or [`WIDEST`] with 32
+///   registers, and `(vectors - 1) * lanes < channels <= vectors * lanes`; the bias, if any, has `channels` readable
+///   values.
 pub(crate) struct ChannelTiles<'a, T> {
     /// Where the window of each pixel starts.
     pub(crate) windows: &'a [*const T],
@@ -144,7 +145,8 @@ impl<T: Element> ChannelTiles<'_, T> {
         }
     }
 
-    /// The first input of a pixel, or of the last one, in the last run: the others it often shares with pixels before it.
+    /// The first input of a pixel, or of the last one, in the last run: the others it often shares with pixels before
+    /// it.
     #[inline(always)]
     fn first_input(&self, pixel: usize) -> *const T {
         let offset = self.runs.last().map_or(0, |run| run.offset);

@@ -5,10 +5,11 @@
 //!     sum[r][v] += tap[k] * input[r * step + k][v]
 //! ```
 //!
-//! Departures: 1. The loop runs over input rows, so that a vector is loaded once for all output rows that it lies under.
-//! Kernels of many taps read each input row from the second-level cache, and the taller the tile, the less often: so it
-//! is as tall as registers allow. Taps that are `step` apart form a group, in which each output row is one input row
-//! further. 2. Input rows are found through a table, so that some may lie in the input itself and others in copies.
+//! Departures: 1. The loop runs over input rows, so that a vector is loaded once for all output rows that it lies
+//! under. Kernels of many taps read each input row from the second-level cache, and the taller the tile, the less
+//! often: so it is as tall as registers allow. Taps that are `step` apart form a group, in which each output row is one
+//! input row further. 2. Input rows are found through a table, so that some may lie in the input itself and others in
+//! copies.
 
 use super::{HotLoop, Vouched};
 use crate::element::Element;
@@ -33,8 +34,8 @@ const fn low_vectors(registers: usize) -> usize {
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `inputs` holds `(rows - 1) * step + taps.len()` pointers, and `pointer + first + x` is readable for each of them and
-///   all `x < width` rounded up to `lanes`;
+/// * `inputs` holds `(rows - 1) * step + taps.len()` pointers, and `pointer + first + x` is readable for each of them
+///   and all `x < width` rounded up to `lanes`;
 /// * `to + r * to_step + x` is writable for all `r < rows` and the same `x`;
 /// * there are taps, and `step >= 1`.
 pub(crate) struct ColumnPass<'a, T> {

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Departure: a block of output rows whose windows all have rows in common adds up these once. The rows above them are
-//! added from the bottom of the block upwards, those below from the top downwards (as van Herk 1992 has it for extrema), so
-//! that an output takes three additions, and a part of what is shared. Nothing is ever subtracted: no error is carried from
-//! row to row, and a sum has only values of its own window in it.
+//! added from the bottom of the block upwards, those below from the top downwards (as van Herk 1992 has it for
+//! extrema), so that an output takes three additions, and a part of what is shared. Nothing is ever subtracted: no
+//! error is carried from row to row, and a sum has only values of its own window in it.
 
 use super::{HotLoop, Vouched};
 use crate::element::Element;

@@ -7,11 +7,11 @@
 //!     sum[p][v] += weight[v][k][t] * input[row k][p * stride + t * dilation][v]
 //! ```
 //!
-//! Departures: 1. Where the tap columns are neighbours, the loop runs over input columns: each input vector is loaded once
-//! and multiplied by the weight of every pixel that it lies under. If they are few (3, 5, 7), the weights of a tap row stay
-//! in registers (`shared`), else they are read again for each column (`long`). 2. Input columns that lie outside of a row
-//! whose border is zero are left out: in these tiles by a branch per column at either end, in the general tile as bounds of
-//! the loop over taps.
+//! Departures: 1. Where the tap columns are neighbours, the loop runs over input columns: each input vector is loaded
+//! once and multiplied by the weight of every pixel that it lies under. If they are few (3, 5, 7), the weights of a tap
+//! row stay in registers (`shared`), else they are read again for each column (`long`). 2. Input columns that lie
+//! outside of a row whose border is zero are left out: in these tiles by a branch per column at either end, in the
+//! general tile as bounds of the loop over taps.
 //! 3. The rows under the taps come in *spans*, so that they may lie in several places, and rows of zeros are left out.
 
 mod general;
@@ -35,8 +35,8 @@ macro_rules! each {
 }
 use each;
 
-/// Pixels in the widest tile of so many tap columns that share their inputs: sums, taps and an input fill the registers.
-/// With strides, wider ones lie over too many inputs.
+/// Pixels in the widest tile of so many tap columns that share their inputs: sums, taps and an input fill the
+/// registers. With strides, wider ones lie over too many inputs.
 const fn max_pixels(taps: usize, stride: usize, registers: usize) -> usize {
     match taps {
         _ if stride > 1 => 7,
@@ -102,9 +102,9 @@ pub(crate) struct Deal {
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `first + r * row_step + k * step + x * column_step + c` is readable for all `r < rows`, each span, `k < count`, every x in `inside` that is
-///   `p * stride + t * dilation` for some `p < width`, `t < taps`, and `c < lanes * vectors without a deal`, and every c
-///   that is `channel - first_channel + i + j` for `i < inputs`, `j < count` of a deal;
+/// * `first + r * row_step + k * step + x * column_step + c` is readable for all `r < rows`, each span, `k < count`,
+///   every x in `inside` that is `p * stride + t * dilation` for some `p < width`, `t < taps`, and `c < lanes * vectors
+///   without a deal`, and every c that is `channel - first_channel + i + j` for `i < inputs`, `j < count` of a deal;
 /// * `weights + v * vector_step + i * weight_step + j` is readable for all `v < channels / lanes` rounded up,
 ///   `i < inputs`, `j < lanes * taps * rows` with `rows` those in all spans;
 /// * `output + r * output_row_step + p * output_step + c` is readable and writable for all `r < rows`, `p < width`,
@@ -160,8 +160,8 @@ struct Inputs<I: Lanes<T>, T> {
 }
 
 impl<T: Element> DepthwiseTile<'_, T> {
-    /// Runs the loops that serve the taps best. They are micro-kernels of their own, as one that holds them all takes the
-    /// compiler minutes.
+    /// Runs the loops that serve the taps best. They are micro-kernels of their own, as one that holds them all takes
+    /// the compiler minutes.
     pub(crate) fn dispatch(self, isa: InstructionSet) {
         // One lane gains nothing from loads that are shared.
         let taps = if isa.lanes(T::TYPE) == 1 { 0 } else { self.taps };
@@ -217,8 +217,8 @@ impl<T: Element> DepthwiseTile<'_, T> {
         self.output = self.output.wrapping_offset(self.output_row_step);
     }
 
-    /// The pixels whose windows have a column inside, and those that have no column outside. `stride` is that of the row:
-    /// where the compiler knows it, it spares the divisions.
+    /// The pixels whose windows have a column inside, and those that have no column outside. `stride` is that of the
+    /// row: where the compiler knows it, it spares the divisions.
     #[inline(always)]
     fn touched_and_inner(&self, stride: usize) -> [Range<usize>; 2] {
         let reach = ((self.taps - 1) * self.dilation) as isize;

@@ -5,9 +5,9 @@
 //!     for each pixel p, output channel c:  sum[p][c] += input[pixel p + k] * weights[k][c]
 //! ```
 //!
-//! A vector of inputs serves all channels, a vector of weights all pixels. In the end the lanes of each sum are added up,
-//! by halves, for a vector of sums at a time. It needs no more output channels than one to keep all lanes at work, but
-//! neighbouring values in the window.
+//! A vector of inputs serves all channels, a vector of weights all pixels. In the end the lanes of each sum are added
+//! up, by halves, for a vector of sums at a time. It needs no more output channels than one to keep all lanes at work,
+//! but neighbouring values in the window.
 
 use super::channel_tile::Run;
 use super::finish::Finish;
@@ -24,8 +24,8 @@ const MAX_LANES: usize = 16;
 /// Most sums of a tile.
 const MAX_SUMS: usize = 16;
 
-/// Most pixels of a tile. Their sums make few vectors of totals, without a remnant, and enough chains to hide the latency
-/// of multiply-adds.
+/// Most pixels of a tile. Their sums make few vectors of totals, without a remnant, and enough chains to hide the
+/// latency of multiply-adds.
 pub(crate) const fn max_pixels(channels: usize, registers: usize) -> usize {
     match channels {
         1 => 8,
@@ -125,7 +125,8 @@ impl<T: Element> DotTiles<'_, T> {
     /// See [`DotTiles`]; `CHANNELS == channels`, and there are `PIXELS` pixels from `first` on.
     #[inline(always)]
     unsafe fn tile<I: Lanes<T>, const PIXELS: usize, const CHANNELS: usize>(&self, isa: I, first: usize) {
-        // SAFETY: `first` and `PIXELS - 1` more are pixels of the list; the maker of `self` vouches for runs and weights.
+        // SAFETY: `first` and `PIXELS - 1` more are pixels of the list; the maker of `self` vouches for runs and
+        // weights.
         unsafe {
             let inputs: [*const T; PIXELS] = core::array::from_fn(|p| *self.windows.get_unchecked(first + p));
             let mut sums = self.initial_sums::<I, PIXELS, CHANNELS>(isa, first);
@@ -267,8 +268,8 @@ unsafe fn add<T: Element, I: Lanes<T>, const PIXELS: usize, const CHANNELS: usiz
     }
 }
 
-/// The totals of the lanes of a vector of sums from `start` on, one in each lane. The order of additions is the same for
-/// each.
+/// The totals of the lanes of a vector of sums from `start` on, one in each lane. The order of additions is the same
+/// for each.
 #[inline(always)]
 fn fold<T: Element, I: Lanes<T>>(isa: I, sums: &[I::Vector], start: usize) -> I::Vector {
     let mut vectors = [isa.splat(T::default()); MAX_LANES];

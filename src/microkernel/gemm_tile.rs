@@ -46,7 +46,8 @@ pub(crate) struct GemmTile<T> {
     pub(crate) a: *const T,
     pub(crate) b: *const T,
     pub(crate) b_step: usize,
-    /// From the first value of each row of `b` to what will be read next, which is asked for ahead of time; 0 for nothing.
+    /// From the first value of each row of `b` to what will be read next, which is asked for ahead of time; 0 for
+    /// nothing.
     pub(crate) ahead: usize,
     pub(crate) c: *mut T,
     pub(crate) c_row_step: isize,

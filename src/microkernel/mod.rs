@@ -24,8 +24,8 @@ pub(crate) mod winograd_transform;
 
 pub(crate) use finish::Finish;
 
-/// Whoever makes a micro-kernel of raw pointers vouches for what its documentation asks, by making one of these. What was
-/// vouched for holds for a copy of the micro-kernel.
+/// Whoever makes a micro-kernel of raw pointers vouches for what its documentation asks, by making one of these. What
+/// was vouched for holds for a copy of the micro-kernel.
 #[derive(Clone)]
 pub(crate) struct Vouched(());
 

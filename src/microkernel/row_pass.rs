@@ -7,8 +7,8 @@
 //!
 //! Departure: where taps have neighbouring inputs, taps that are a vector apart read the same vectors, so that one load
 //! serves up to four of them; most such loads cross a cache line and would limit the machine to half of its speed. Taps
-//! are packed in the order that this asks for ([`order`]), and blocks that do not share loads follow it as well, so that
-//! an output is the same chain of sums in either.
+//! are packed in the order that this asks for ([`order`]), and blocks that do not share loads follow it as well, so
+//! that an output is the same chain of sums in either.
 
 use super::finish::{Finish, Staging, Target};
 use super::{HotLoop, Vouched};
@@ -33,8 +33,8 @@ pub(crate) fn order(taps: usize, lanes: usize) -> impl Iterator<Item = usize> {
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `from + t * term_step + offset + x` is readable for all `t < terms`, each of `offsets`, and `x < width` rounded up to
-///   `lanes`;
+/// * `from + t * term_step + offset + x` is readable for all `t < terms`, each of `offsets`, and `x < width` rounded up
+///   to `lanes`;
 /// * `taps` holds as many taps as there are offsets for each term, in [`order`];
 /// * if `is_dense`, the offsets are 0, 1, 2, ... in that order;
 /// * `bias_row`, if there is one, holds `width` values rounded up to `lanes`;
@@ -69,7 +69,8 @@ impl<T: Element> Microkernel<T> for RowPass<'_, T> {
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
         let mut column = 0;
-        // SAFETY: each block starts at a column below `width` and is no wider than what is left, rounded up to whole vectors.
+        // SAFETY: each block starts at a column below `width` and is no wider than what is left, rounded up to whole
+        // vectors.
         unsafe {
             while column < self.width {
                 column += match (self.width - column).div_ceil(I::LANES) {

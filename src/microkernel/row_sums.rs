@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Departure: sums of twice as many values are sums of two sums, so that there are as many passes over the row as the
-//! number of taps has binary digits, from the first digit on: `n` values become `2 n`, or `2 n + 1` where the digit is a
-//! one. Nothing is ever subtracted: a sum has only values of its own window in it, and as few roundings as there are
+//! number of taps has binary digits, from the first digit on: `n` values become `2 n`, or `2 n + 1` where the digit is
+//! a one. Nothing is ever subtracted: a sum has only values of its own window in it, and as few roundings as there are
 //! passes.
 
 use super::finish::{Finish, Staging, Target};
@@ -69,8 +69,8 @@ impl<T: Element> Microkernel<T> for RowSums<T> {
 }
 
 impl<T: Element> RowSums<T> {
-    /// Sums of `count` neighbours, the inputs themselves if `FIRST`, become sums of `next`: twice as many, and one more if
-    /// `ODD`. Those of all taps are the outputs.
+    /// Sums of `count` neighbours, the inputs themselves if `FIRST`, become sums of `next`: twice as many, and one more
+    /// if `ODD`. Those of all taps are the outputs.
     #[inline(always)]
     fn double<I: Lanes<T>, const FIRST: bool, const ODD: bool>(&self, isa: I, count: usize, next: usize) {
         if next == self.taps {
@@ -85,8 +85,8 @@ impl<T: Element> RowSums<T> {
     fn pass<I: Lanes<T>, const FIRST: bool, const ODD: bool>(&self, isa: I, count: usize, width: usize) {
         let (block, end) = (VECTORS * I::LANES, width.next_multiple_of(I::LANES));
         let wide = end / block * block;
-        // SAFETY: the last vector starts below `width`, and what lies under its sums reaches as far as the values under all
-        // outputs, and a vector further.
+        // SAFETY: the last vector starts below `width`, and what lies under its sums reaches as far as the values under
+        // all outputs, and a vector further.
         unsafe {
             for x in (0..wide).step_by(block) {
                 self.pass_block::<I, VECTORS, FIRST, ODD>(isa, count, x);
@@ -116,8 +116,8 @@ impl<T: Element> RowSums<T> {
         }
     }
 
-    /// The outputs: several vectors at once where they can be written in place, one by one at the end, or where they have
-    /// no neighbours.
+    /// The outputs: several vectors at once where they can be written in place, one by one at the end, or where they
+    /// have no neighbours.
     #[inline(always)]
     fn last<I: Lanes<T>, const FIRST: bool, const ODD: bool>(&self, isa: I, count: usize) {
         let block = VECTORS * I::LANES;

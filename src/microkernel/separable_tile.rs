@@ -1,5 +1,5 @@
-//! Both halves of a separable filter at once, for kernels of few taps: sums along columns stay in registers, where they are
-//! shifted together for the taps of the row.
+//! Both halves of a separable filter at once, for kernels of few taps: sums along columns stay in registers, where they
+//! are shifted together for the taps of the row.
 //!
 //! ```text
 //! for each output row r, vector v of columns:
@@ -7,12 +7,12 @@
 //!     output[r][v] = row[0] * sum[r][from v - centre on] + row[1] * sum[r][from v - centre + step on] + ...
 //! ```
 //!
-//! A kernel of few taps that is no such product is as many of them as it has columns: each of its columns, and a single tap of
-//! the row, which is one. Then there is a sum along columns for each tap of the row ([`Terms::Columns`]).
+//! A kernel of few taps that is no such product is as many of them as it has columns: each of its columns, and a single
+//! tap of the row, which is one. Then there is a sum along columns for each tap of the row ([`Terms::Columns`]).
 //!
-//! Departures: 1. So nothing is written but outputs, and few rows are under way, which the first-level cache holds. It needs an
-//! instruction set that shifts two vectors together in registers. 2. The number of taps is known when compiling, and so is the
-//! one that meets whole vectors of sums: the middle one, or the first.
+//! Departures: 1. So nothing is written but outputs, and few rows are under way, which the first-level cache holds. It
+//! needs an instruction set that shifts two vectors together in registers. 2. The number of taps is known when
+//! compiling, and so is the one that meets whole vectors of sums: the middle one, or the first.
 
 mod block;
 
@@ -45,8 +45,9 @@ pub(crate) enum Terms {
     Columns,
 }
 
-/// Whether there is a tile of so many rows for taps along columns and rows, the latter `step` values apart, where the first
-/// output has `lead` of its inputs before whole vectors. Instruction sets are known by their lanes and the bytes of each.
+/// Whether there is a tile of so many rows for taps along columns and rows, the latter `step` values apart, where the
+/// first output has `lead` of its inputs before whole vectors. Instruction sets are known by their lanes and the bytes
+/// of each.
 pub(crate) fn serves(
     [lanes, size]: [usize; 2],
     rows: usize,
@@ -116,8 +117,8 @@ pub(crate) struct Beside<T> {
 }
 
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
-    // Those of 3 taps and of 5, along both axes, where vectors are as long as cache lines. A sum along columns begins with a
-    // product, but for one that begins with the bias.
+    // Those of 3 taps and of 5, along both axes, where vectors are as long as cache lines. A sum along columns begins
+    // with a product, but for one that begins with the bias.
     let loops = [LOW * (2 * 3 - 1), HIGH * (2 * 5 - 1), LOW * (BY_COLUMNS * BY_COLUMNS - (BY_COLUMNS - 1))];
     let loops = if registers >= 32 { &loops[..] } else { &[] };
     loops.iter().map(|&multiply_adds| HotLoop { microkernel: "Taps", multiply_adds }).collect()
@@ -149,8 +150,8 @@ impl<T: Element> SeparableTile<'_, T> {
     }
 }
 
-/// A tile of so many taps along either axis, of which that of number `CENTRE` meets whole vectors of sums, `ROWS` rows at once,
-/// with `TERMS` sums along columns. Compiled one by one, as they need all registers.
+/// A tile of so many taps along either axis, of which that of number `CENTRE` meets whole vectors of sums, `ROWS` rows
+/// at once, with `TERMS` sums along columns. Compiled one by one, as they need all registers.
 struct Taps<'a, T, const ROWS: usize, const TERMS: usize, const TAPS: usize, const CENTRE: usize>(
     SeparableTile<'a, T>,
 );

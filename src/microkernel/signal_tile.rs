@@ -1,7 +1,7 @@
 //! The tiles of rows with few taps: one row of neighbouring outputs, and nothing around it.
 //!
-//! The tile of planes (`sliding_tile.rs`) computes such rows as well, and in the same order of products. These two have less
-//! to set up, know what is outside, and have fewer loads:
+//! The tile of planes (`sliding_tile.rs`) computes such rows as well, and in the same order of products. These two have
+//! less to set up, know what is outside, and have fewer loads:
 //!
 //! * [`FewTaps`]: the plain loop, whose inputs are shifted together in registers;
 //! * [`Pairs`] (`pairs.rs`): even and odd inputs apart, so that each load serves two outputs.
@@ -18,7 +18,8 @@ use crate::isa::{Lanes, first_bits};
 pub(crate) use few_taps::{FewTaps, farthest};
 pub(crate) use pairs::{Pairs, pays as pairs_pay, phases_len};
 
-/// What both kinds have in common: `width` outputs from a row of inputs, each a sum over `taps` that are `step` inputs apart.
+/// What both kinds have in common: `width` outputs from a row of inputs, each a sum over `taps` that are `step` inputs
+/// apart.
 ///
 /// # Safety
 /// Whoever makes it vouches that

@@ -67,8 +67,8 @@ pub(crate) struct SlidingTile<'a, T> {
     pub(crate) weights: *const T,
     pub(crate) weight_channel_step: usize,
     pub(crate) weight_column_step: usize,
-    /// From the weights of a sweep to those of the next; its tap rows are neighbours, at distances that are constants of
-    /// the loops.
+    /// From the weights of a sweep to those of the next; its tap rows are neighbours, at distances that are constants
+    /// of the loops.
     pub(crate) weight_sweep_step: usize,
     pub(crate) output: *mut T,
     pub(crate) output_row_step: isize,
@@ -120,8 +120,8 @@ impl<T: Element> SlidingTile<'_, T> {
         self.tap_rows + usize::from(sweep < self.longer_sweeps)
     }
 
-    /// The input under (`row`, `column`) of the tile, in the first channel and sweep. At the end of a row it may lie outside of
-    /// all inputs.
+    /// The input under (`row`, `column`) of the tile, in the first channel and sweep. At the end of a row it may lie
+    /// outside of all inputs.
     #[inline(always)]
     fn input_at(&self, row: usize, column: usize) -> *const T {
         self.input.wrapping_offset((row as isize).wrapping_mul(self.row_step)).wrapping_add(column)

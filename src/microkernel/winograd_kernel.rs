@@ -1,5 +1,5 @@
-//! The transform of the kernel of Winograd's minimal filtering, output channels side by side. It is computed in `f64` and
-//! rounded once, on every instruction set alike.
+//! The transform of the kernel of Winograd's minimal filtering, output channels side by side. It is computed in `f64`
+//! and rounded once, on every instruction set alike.
 
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};

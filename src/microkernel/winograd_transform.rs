@@ -1,6 +1,6 @@
 //! The transforms of Winograd's minimal filtering, lanes along channels. The matrices are those of [`crate::winograd`];
-//! points come in pairs of opposite sign, so that even and odd parts serve both. Both axes are transformed one after the
-//! other, by code of their own: there are more pairs of kinds than kinds.
+//! points come in pairs of opposite sign, so that even and odd parts serve both. Both axes are transformed one after
+//! the other, by code of their own: there are more pairs of kinds than kinds.
 
 use core::mem::MaybeUninit;
 
@@ -170,7 +170,8 @@ fn input_line_of_pairs<T: Element, I: Lanes<T>, const TAPS: usize>(
     let [near, far] = near_and_far(TAPS);
     // The sum of inputs two apart in which the points of opposite sign `other` do not show.
     let part = |other: f64, first: usize| times(-other * other, d[first], d[first + 2]);
-    // Both points of a pair, from parts of its even and odd powers; three taps have zero among their points, a factor x.
+    // Both points of a pair, from parts of its even and odd powers; three taps have zero among their points, a factor
+    // x.
     let pair = |point: f64, other: f64| {
         let (low, high) = (part(other, TAPS - 2), part(other, TAPS - 1));
         [times(point, low, high), times(-point, low, high)]

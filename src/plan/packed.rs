@@ -25,8 +25,8 @@ impl<T: Element> Plan<T> {
     /// accurately.
     ///
     /// # Errors
-    /// [`Error::Shape`] or [`Error::Length`] if `kernel` or `bias` is not of the sizes of the plan, [`Error::Declined`] if the
-    /// strategy cannot take these values, [`Error::OutOfMemory`].
+    /// [`Error::Shape`] or [`Error::Length`] if `kernel` or `bias` is not of the sizes of the plan, [`Error::Declined`]
+    /// if the strategy cannot take these values, [`Error::OutOfMemory`].
     pub fn pack(&self, kernel: View<'_, T>, bias: Option<&[T]>) -> Result<PackedKernel<T>, Error> {
         self.check_kernel(&kernel, bias)?;
         let packing = self.frozen.packing;
@@ -44,8 +44,9 @@ impl<T: Element> Plan<T> {
     /// bias if and only if one is given. When it returns an error, the packed kernel is as it was.
     ///
     /// # Errors
-    /// [`Error::Shape`] or [`Error::Length`] if `kernel` or `bias` is not of the sizes of the plan or of the packed kernel,
-    /// [`Error::PackingMismatch`] if another plan packed it, [`Error::Declined`] if the strategy cannot take these values.
+    /// [`Error::Shape`] or [`Error::Length`] if `kernel` or `bias` is not of the sizes of the plan or of the packed
+    /// kernel, [`Error::PackingMismatch`] if another plan packed it, [`Error::Declined`] if the strategy cannot take
+    /// these values.
     ///
     /// ```
     /// use convolve::{Conv, View, ViewMut};
@@ -87,9 +88,9 @@ impl<T: Element> Plan<T> {
         Ok(())
     }
 
-    /// Bytes that a packed kernel takes, without its bias: about those of the kernel for `direct`, `gemm` and `depthwise`, more
-    /// for `dot` where windows have short rows, several times as many for `winograd`, many times as many for `fft`; fewer than
-    /// those of the kernel for `separable`, and what it takes to find its factors.
+    /// Bytes that a packed kernel takes, without its bias: about those of the kernel for `direct`, `gemm` and
+    /// `depthwise`, more for `dot` where windows have short rows, several times as many for `winograd`, many times as
+    /// many for `fft`; fewer than those of the kernel for `separable`, and what it takes to find its factors.
     pub fn packed_bytes(&self) -> usize {
         let Packing { len, scratch, .. } = self.frozen.packing;
         len.saturating_add(scratch).saturating_mul(T::TYPE.size())

@@ -1,5 +1,5 @@
-//! Where windows are found with channels innermost: in the input itself, in copies of what lies under its edges, or in a
-//! copy of everything.
+//! Where windows are found with channels innermost: in the input itself, in copies of what lies under its edges, or in
+//! a copy of everything.
 
 mod frame;
 mod reach;
@@ -178,8 +178,8 @@ impl Canvas {
         self.tap[1] == problem.group_in as isize || problem.columns.taps == 1
     }
 
-    /// Writes the steps `depth` of the window as runs of neighbouring values, rows of taps or single ones, and returns those.
-    /// Steps are numbered by tap row, tap column, channel.
+    /// Writes the steps `depth` of the window as runs of neighbouring values, rows of taps or single ones, and returns
+    /// those. Steps are numbered by tap row, tap column, channel.
     pub(super) fn runs<'r>(
         &self,
         problem: &Problem,

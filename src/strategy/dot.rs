@@ -1,8 +1,8 @@
 //! `dot`: each output a dot product of its window and the kernel, with lanes along the window.
 //!
 //! Windows are read with channels innermost, where neighbouring values of a window are neighbours in memory: in NHWC in
-//! the input itself, but for edges, else in a copy. One vector of inputs is multiplied by one vector of taps for each of
-//! up to four output channels; lanes are added up once for each output.
+//! the input itself, but for edges, else in a copy. One vector of inputs is multiplied by one vector of taps for each
+//! of up to four output channels; lanes are added up once for each output.
 //!
 //! It wins where an output sums over many input channels and there are too few output channels to fill a vector: heads
 //! of segmentation and detection networks, the last layer of decoders. Error: each output is a sum of `products`
@@ -191,8 +191,8 @@ impl<T: Element> Prepared<T> for DotPlan<T> {
                 places,
                 bias: call.bias.map(|bias| bias[channel..][..panel.len()].as_ptr()),
                 finish: self.finish,
-                // SAFETY: the canvas holds the windows of every pixel of the rectangle, with these runs; the packed kernel
-                // holds whole vectors for every channel; the places are outputs of the rectangle.
+                // SAFETY: the canvas holds the windows of every pixel of the rectangle, with these runs; the packed
+                // kernel holds whole vectors for every channel; the places are outputs of the rectangle.
                 _vouched: unsafe { Vouched::new() },
             };
             T::dispatch(problem.isa, tiles);
@@ -201,8 +201,8 @@ impl<T: Element> Prepared<T> for DotPlan<T> {
 }
 
 impl<T: Element> DotPlan<T> {
-    /// Where windows are. Those whose rows of taps lie in one piece here, and are taken apart by the strides of the view, are
-    /// copied.
+    /// Where windows are. Those whose rows of taps lie in one piece here, and are taken apart by the strides of the
+    /// view, are copied.
     fn canvas(&self, source: &Source<'_, T>, copied: &mut [T], windows: &mut [*const T]) -> Canvas {
         let canvas = source.canvas(copied, windows);
         let in_pieces = self.depth.whole_rows && !canvas.has_whole_rows(&self.problem);

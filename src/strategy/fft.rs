@@ -7,10 +7,10 @@
 //!                               keep the outputs that no wrapped-around window touches
 //! ```
 //!
-//! This is overlap-save (Stockham 1966) in one and two dimensions; a tile may be the whole array. As the kernel is real,
-//! so are the two parts of y: the outputs of both tiles. The kernel's spectra, conjugated for cross-correlation and
-//! scaled, are computed when packing. Channels add up in the frequency domain, so that each is transformed once. A dilated
-//! kernel is stuffed with zeros; strided outputs are picked from the dense ones.
+//! This is overlap-save (Stockham 1966) in one and two dimensions; a tile may be the whole array. As the kernel is
+//! real, so are the two parts of y: the outputs of both tiles. The kernel's spectra, conjugated for cross-correlation
+//! and scaled, are computed when packing. Channels add up in the frequency domain, so that each is transformed once. A
+//! dilated kernel is stuffed with zeros; strided outputs are picked from the dense ones.
 //!
 //! There are two kinds: `pairs`, of powers of two, by loops of this crate; and, with the feature `fft`, `real`, whose
 //! lengths are good ones of rustfft, for arrays that a power of two fits badly. The cheaper by the cost model is taken.

@@ -327,8 +327,8 @@ impl<T: Element> GemmPlan<T> {
                 columns: panel.pixels.len(),
                 bias,
                 finish: panel.finish,
-                // SAFETY: the kernel panel has `depth` x `rows` values; the patches are a packed panel of whole vectors or
-                // in place as `step_in_place` allows; the outputs are in the view, at even distances as chosen by
+                // SAFETY: the kernel panel has `depth` x `rows` values; the patches are a packed panel of whole vectors
+                // or in place as `step_in_place` allows; the outputs are in the view, at even distances as chosen by
                 // `for_each_panel`.
                 _vouched: unsafe { Vouched::new() },
             };
@@ -366,8 +366,8 @@ impl<T: Element> GemmPlan<T> {
                 columns,
                 bias,
                 finish: panel.finish,
-                // SAFETY: the patches are a packed panel of `depth` x `rows` values; the kernel panel has whole vectors; the
-                // outputs are in the view, at even distances as chosen by `for_each_panel`.
+                // SAFETY: the patches are a packed panel of `depth` x `rows` values; the kernel panel has whole
+                // vectors; the outputs are in the view, at even distances as chosen by `for_each_panel`.
                 _vouched: unsafe { Vouched::new() },
             };
             T::dispatch(problem.isa, tile);

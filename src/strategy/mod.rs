@@ -28,8 +28,8 @@ pub(crate) trait Strategy<T: Element>: Sync {
     /// every plan.
     fn estimate(&self, problem: &Problem, machine: &Machine) -> Result<Estimate, Declined>;
 
-    /// Seconds that no estimate for the problem is below, in a few operations: where another strategy costs less, nobody asks
-    /// for the estimate.
+    /// Seconds that no estimate for the problem is below, in a few operations: where another strategy costs less,
+    /// nobody asks for the estimate.
     fn least_seconds(&self, _problem: &Problem) -> f64 {
         0.0
     }
@@ -66,8 +66,8 @@ pub(crate) trait Prepared<T: Element>: Send + Sync {
     /// The layout of the packed kernel.
     fn packing(&self) -> Packing;
 
-    /// Whether these values can be laid out; asked before each `pack`, with the same scratch, by strategies that depend on
-    /// values. Others take any.
+    /// Whether these values can be laid out; asked before each `pack`, with the same scratch, by strategies that depend
+    /// on values. Others take any.
     fn admits(&self, _kernel: View<'_, T>, _scratch: &mut [T]) -> Result<(), Declined> {
         Ok(())
     }

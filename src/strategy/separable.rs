@@ -4,10 +4,10 @@
 //! `rows * columns`. A tile of rows is summed along columns straight from the input, and along rows at once, from the
 //! cache, to the output. With few taps, both at once.
 //!
-//! It depends on the values of the kernel, so that it is there only where they are known when planning
-//! ([`LowRank`] finds the terms), unless the kernel is so small that any is taken as the sum of its columns. It wins from 3x3 on, where images exceed the first-level cache.
-//! Error: docs/accuracy.md; componentwise only for single terms that match every tap. Sources and measurements:
-//! docs/separable.md.
+//! It depends on the values of the kernel, so that it is there only where they are known when planning ([`LowRank`]
+//! finds the terms), unless the kernel is so small that any is taken as the sum of its columns. It wins from 3x3 on,
+//! where images exceed the first-level cache. Error: docs/accuracy.md; componentwise only for single terms that match
+//! every tap. Sources and measurements: docs/separable.md.
 
 mod cut;
 mod rows;
@@ -170,8 +170,8 @@ struct SeparablePlan<T> {
     finish: Finish<T>,
     cut: Cut,
     terms: usize,
-    /// Where the taps of a row find their inputs, in the order in which they are packed: of one plane, and of planes side
-    /// by side.
+    /// Where the taps of a row find their inputs, in the order in which they are packed: of one plane, and of planes
+    /// side by side.
     offsets: Vec<isize>,
     bundle_offsets: Vec<isize>,
     /// Values of the packed kernel, and of the room to find it.

@@ -6,8 +6,8 @@
 //! lanes along output channels that `direct` uses too. All of this happens for a group of tiles at a time, so many that
 //! streaming the transformed kernel pays, and that the transformed values stay in cache where possible.
 //!
-//! Kernels of more than three taps along an axis, or with a stride, are cut into pieces of up to three taps. Those of one
-//! kind form a family: their products add up before the way back, those of several families in the output.
+//! Kernels of more than three taps along an axis, or with a stride, are cut into pieces of up to three taps. Those of
+//! one kind form a family: their products add up before the way back, those of several families in the output.
 //!
 //! It wins where many channels meet many pixels. Error: normwise within a tile, see `docs/accuracy.md`.
 

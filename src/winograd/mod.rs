@@ -1,14 +1,14 @@
-//! Winograd's minimal filtering: F(m, r) computes m outputs of a kernel of r taps by m + r - 1 multiplications instead of
-//! m r (Winograd, "Arithmetic complexity of computations", 1980; Lavin and Gray, "Fast algorithms for convolutional
+//! Winograd's minimal filtering: F(m, r) computes m outputs of a kernel of r taps by m + r - 1 multiplications instead
+//! of m r (Winograd, "Arithmetic complexity of computations", 1980; Lavin and Gray, "Fast algorithms for convolutional
 //! neural networks", 2016). Here are the transforms of one axis; a kernel of rows and columns nests two.
 //!
 //! ```text
 //! output = A^T [ (G kernel) .* (B^T input) ]     B^T: t x t, G: t x r, A^T: m x t, t = m + r - 1
 //! ```
 //!
-//! The matrices follow from t - 1 points and infinity (Toom, Cook; Blahut, "Fast algorithms for signal processing", 2010).
-//! The points are chosen for small errors: those of F(4, 3) lose less than half as many digits as the usual
-//! 0, 1, -1, 2, -2 (for good points see Barabasz et al., "Error analysis and improving the accuracy of Winograd
+//! The matrices follow from t - 1 points and infinity (Toom, Cook; Blahut, "Fast algorithms for signal processing",
+//! 2010). The points are chosen for small errors: those of F(4, 3) lose less than half as many digits as the usual 0,
+//! 1, -1, 2, -2 (for good points see Barabasz et al., "Error analysis and improving the accuracy of Winograd
 //! convolution for deep neural networks", 2020). With one tap there is nothing to save: the matrices do nothing.
 
 mod pieces;

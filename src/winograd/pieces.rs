@@ -5,8 +5,8 @@
 //!      = sum over pieces of (sum over i < r of h[tap + s i] x[tap + s (n + i)])
 //! ```
 //!
-//! A piece takes up to three taps that stand a stride apart, and for it the input, read a stride apart too, has no stride.
-//! Pieces of as many taps are of one kind: they form a *family*, whose products add up before the way back.
+//! A piece takes up to three taps that stand a stride apart, and for it the input, read a stride apart too, has no
+//! stride. Pieces of as many taps are of one kind: they form a *family*, whose products add up before the way back.
 
 use super::{MAX_TAPS, Minimal};
 

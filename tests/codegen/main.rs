@@ -22,8 +22,8 @@ struct Dialect {
     register: &'static str,
     /// Beginning of the multiply instructions of a tile, fused (multiply-adds and multiply-subtracts alike) or not.
     multiply: &'static str,
-    /// How many registers of a tile may go by way of the stack. Products that are not fused need a register more than the
-    /// tiles are made for.
+    /// How many registers of a tile may go by way of the stack. Products that are not fused need a register more than
+    /// the tiles are made for.
     spills: usize,
     /// Kernels that mask lanes where there are no masked loads: by way of the stack.
     by_memory: &'static [&'static str],

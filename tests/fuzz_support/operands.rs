@@ -28,8 +28,8 @@ impl Seed {
     }
 }
 
-/// The kernel of one execution: for a strategy that depends on its values, a column times a row for each plane, or equal
-/// taps, which lines must have.
+/// The kernel of one execution: for a strategy that depends on its values, a column times a row for each plane, or
+/// equal taps, which lines must have.
 pub fn kernel<T: Element>(seed: Seed, strategy: &str, dims: [usize; 4]) -> Vec<T> {
     let count = dims.iter().product();
     if strategy != "separable" {
@@ -52,7 +52,8 @@ pub fn is_affordable(request: &Request) -> bool {
     request.multiply_adds() + inputs + taps <= MOST_MULTIPLY_ADDS
 }
 
-/// Whether a kernel can be packed while a fuzzer limits memory: spectra of many short kernels are far longer than those.
+/// Whether a kernel can be packed while a fuzzer limits memory: spectra of many short kernels are far longer than
+/// those.
 pub fn is_packable<T: Element>(plan: &Plan<T>) -> bool {
     plan.packed_bytes() <= AMPLE_WORKSPACE
 }

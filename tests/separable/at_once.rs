@@ -1,5 +1,5 @@
-//! Sums along columns and rows at once have the bits of those taken one after the other, which memory that is no neighbour
-//! leaves no choice but to take.
+//! Sums along columns and rows at once have the bits of those taken one after the other, which memory that is no
+//! neighbour leaves no choice but to take.
 
 use convolve::*;
 
@@ -79,8 +79,8 @@ fn both_sums_at_once_have_the_same_bits() {
     }
 }
 
-/// Kernels of full rank, which are taken by columns where there is a tile: returns how often there was. Without a bias, which
-/// that tile adds at another place.
+/// Kernels of full rank, which are taken by columns where there is a tile: returns how often there was. Without a bias,
+/// which that tile adds at another place.
 fn check_by_columns<T: Element>(
     seed: usize,
     dims: [usize; 2],

@@ -373,7 +373,8 @@ fn long_moving_means_find_it_by_themselves() {
     assert_eq!(convolver.plan().strategy(), "separable", "{}", convolver.explain());
 }
 
-/// Factors are looked for in the kernel as it is packed: a convolution is the correlation with the flipped kernel in every bit.
+/// Factors are looked for in the kernel as it is packed: a convolution is the correlation with the flipped kernel in
+/// every bit.
 #[test]
 fn a_convolution_flips_before_it_looks_for_factors() {
     let mut random = Random(84);

@@ -18,8 +18,8 @@ pub struct Bounds {
     u: f64,
     /// Products in a sum.
     products: f64,
-    /// Levels of a transform of the whole padded input, rounded up to the next power of two, or of the shortest there is:
-    /// no tile has more.
+    /// Levels of a transform of the whole padded input, rounded up to the next power of two, or of the shortest there
+    /// is: no tile has more.
     levels: f64,
     /// Sum over the channels of a group of |x| |h|, the largest over the output channels, where |x| is the norm of both
     /// tiles of a pair.
@@ -70,8 +70,8 @@ impl Bounds {
         (4.0 + 2.0 * (self.products + 3.0).sqrt()) * self.u * exact.magnitude
     }
 
-    /// Three transforms of 6.7 u a level (Higham, theorem 24.2), products and sums over channels, the mean taken out and
-    /// given back, by norms; then the epilogue.
+    /// Three transforms of 6.7 u a level (Higham, theorem 24.2), products and sums over channels, the mean taken out
+    /// and given back, by norms; then the epilogue.
     pub fn proven_fft(&self, exact: &Exact) -> f64 {
         (3.0 * 6.7 * self.levels + 6.0 + self.channels) * self.u * self.norms + 3.0 * self.u * exact.magnitude
     }
@@ -106,8 +106,8 @@ impl Bounds {
     }
 }
 
-/// Levels of transforms along both axes, of the next power of two. The shortest along rows alone, for kernels of one row,
-/// have 256 samples, the square of the longest vector; others have 16.
+/// Levels of transforms along both axes, of the next power of two. The shortest along rows alone, for kernels of one
+/// row, have 256 samples, the square of the longest vector; others have 16.
 fn levels([height, width]: [f64; 2], taps: usize) -> f64 {
     let of = |size: f64, least: f64| (2.0 * size.max(least / 2.0)).log2().ceil();
     of(height, 16.0) + of(width, if taps == 1 { 256.0 } else { 16.0 })

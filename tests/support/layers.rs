@@ -1,4 +1,5 @@
-//! Layers for strategies that are made for some of them, and which the random requests of `agreement.rs` are too small for.
+//! Layers for strategies that are made for some of them, and which the random requests of `agreement.rs` are too small
+//! for.
 
 use convolve::{Activation, Conv, Element, InstructionSet, Layout, Padding, Plan};
 
@@ -61,8 +62,8 @@ fn request(random: &mut Random, layouts: [Layout; 2], draw: impl Fn(&mut Random)
     }
 }
 
-/// Whole numbers, so that the result of `strategy` is exact, on every instruction set. Memory is in either layout, whatever
-/// the request announces.
+/// Whole numbers, so that the result of `strategy` is exact, on every instruction set. Memory is in either layout,
+/// whatever the request announces.
 pub fn agree_exactly<T: Element>(strategy: &'static str, seed: u64, draw: impl Fn(&mut Random) -> Layer) {
     let mut random = Random(seed);
     let mut executed = 0;

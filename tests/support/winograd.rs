@@ -158,8 +158,8 @@ fn nested(rows: &Matrix, columns: &Matrix, values: impl Fn(usize, usize) -> f64)
     (0..rows.len()).map(|r| turned.iter().map(|column| column[r]).collect()).collect()
 }
 
-/// For each output the sum over all pieces of the kernel of
-/// `|A^T| (sum over channels of (|G| |g| |G^T|) .* (|B^T| |d| |B|)) |A|`, and how many roundings a value passes on its way.
+/// For each output the sum over all pieces of the kernel of `|A^T| (sum over channels of (|G| |g| |G^T|) .* (|B^T| |d|
+/// |B|)) |A|`, and how many roundings a value passes on its way.
 pub fn bound<T: Element>(conv: &Conv, plan: &Plan<T>, operands: &Operands<T>) -> (Vec<f64>, f64) {
     let [.., rows, columns] = convolve::inspect::tiles(plan);
     let axes = [Axis::new(conv, plan, 0, rows), Axis::new(conv, plan, 1, columns)];
@@ -240,7 +240,8 @@ fn oriented(conv: &Conv, [r, c]: [usize; 2], [rows, columns]: [usize; 2]) -> [us
     }
 }
 
-/// Absolute values of the input as far as windows reach, zeros beyond: item, channel, and place from the corner of the padding.
+/// Absolute values of the input as far as windows reach, zeros beyond: item, channel, and place from the corner of the
+/// padding.
 fn padded_input<T: Element>(
     conv: &Conv,
     plan: &Plan<T>,

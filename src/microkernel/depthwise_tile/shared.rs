@@ -6,8 +6,8 @@ use super::{DepthwiseTile, Inputs, each, max_pixels, pixels_of_next};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 
-/// A [`DepthwiseTile`] of so many taps, of dilation one: the pixels whose windows have a column inside, in the vectors of
-/// channels that take their inputs as they are.
+/// A [`DepthwiseTile`] of so many taps, of dilation one: the pixels whose windows have a column inside, in the vectors
+/// of channels that take their inputs as they are.
 pub(super) struct SharedTile<'a, T, const TAPS: usize, const STRIDE: usize>(pub(super) DepthwiseTile<'a, T>);
 
 /// The same, in the vectors that have deals.
@@ -119,8 +119,8 @@ impl<T: Element> DepthwiseTile<'_, T> {
         }
     }
 
-    /// `PIXELS` outputs from `x` on in all rows, for a few vectors at a time: what lies under a row of them stays in the
-    /// first-level cache until the next rows have read it, too.
+    /// `PIXELS` outputs from `x` on in all rows, for a few vectors at a time: what lies under a row of them stays in
+    /// the first-level cache until the next rows have read it, too.
     ///
     /// # Safety
     /// As for `shared`, for each row, and each vector that takes its inputs as they are.
@@ -150,8 +150,8 @@ impl<T: Element> DepthwiseTile<'_, T> {
         }
     }
 
-    /// `PIXELS` outputs from `x` on, of vector `v`, in a row whose inputs begin `skip` behind those of the first, and whose
-    /// output of pixel `x` and channel 0 is at `to`.
+    /// `PIXELS` outputs from `x` on, of vector `v`, in a row whose inputs begin `skip` behind those of the first, and
+    /// whose output of pixel `x` and channel 0 is at `to`.
     ///
     /// # Safety
     /// As for `shared_strips`; they are outputs of the row whose windows have a column inside, and without `EDGE` none
@@ -224,9 +224,9 @@ impl<T: Element> DepthwiseTile<'_, T> {
             // SAFETY: a tap of the row.
             *tap = unsafe { isa.load(weights.add(t * I::LANES)) };
         }
-        // Read as if it might have changed: of a step that it knows to stay, the compiler would make a pointer to each column,
-        // more than there are registers, and keep them all up to date from tile to tile.
-        // SAFETY: a field of the tile.
+        // Read as if it might have changed: of a step that it knows to stay, the compiler would make a pointer to each
+        // column, more than there are registers, and keep them all up to date from tile to tile. SAFETY: a field of the
+        // tile.
         let column_step = unsafe { core::ptr::read_volatile(&raw const self.column_step) };
         let jump = column_step.wrapping_mul(const { apart(TAPS, STRIDE) as isize });
         each!(FIRST in [0 1 2 3 4 5 6] {

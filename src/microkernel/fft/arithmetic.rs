@@ -158,9 +158,9 @@ impl<T: Element, I: Lanes<T>> Arithmetic<T, I> {
         ]
     }
 
-    /// Two transforms of four, of the sums and of the differences of numbers four apart; the latter are turned by eighths
-    /// first: by a quarter with an exchange of parts, by one and three eighths with a factor of sqrt(1/2) that is left to
-    /// the multiply-adds at the end.
+    /// Two transforms of four, of the sums and of the differences of numbers four apart; the latter are turned by
+    /// eighths first: by a quarter with an exchange of parts, by one and three eighths with a factor of sqrt(1/2) that
+    /// is left to the multiply-adds at the end.
     #[inline(always)]
     fn of_eight<const R: usize>(self, a: &mut [Of<T, I>; R]) {
         let isa = self.isa;

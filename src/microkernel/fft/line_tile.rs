@@ -17,8 +17,8 @@ use crate::microkernel::Vouched;
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `levels` are those of a transform of `len` samples whose lanes are consecutive samples, `len / lanes` a multiple of
-///   `lanes`, and `across` those of `lanes` numbers whose lanes are independent;
+/// * `levels` are those of a transform of `len` samples whose lanes are consecutive samples, `len / lanes` a multiple
+///   of `lanes`, and `across` those of `lanes` numbers whose lanes are independent;
 /// * both parts of `source` are readable for `len` values, unless the stage is [`Stage::Back`];
 /// * both parts of `target` are writable for `kept` values, a multiple of `lanes`, unless it is [`Stage::Forward`];
 /// * `work` is readable and writable for `2 * len` values, holds sums if the stage is [`Stage::Back`], and meets

@@ -5,12 +5,12 @@ use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 use crate::microkernel::Vouched;
 
-/// Values that are looked at in each of the two arrays, as a power of two, or as many as the square root of all. Of fewer, one
-/// large value would make a mean that is worse than none.
+/// Values that are looked at in each of the two arrays, as a power of two, or as many as the square root of all. Of
+/// fewer, one large value would make a mean that is worse than none.
 const SAMPLE: u32 = 7;
 
-/// A value near the mean of both parts of `source`. Any value would be right: it is taken from the inputs and given back
-/// to the results, and the closer it is to the mean, the less is lost to rounding between.
+/// A value near the mean of both parts of `source`. Any value would be right: it is taken from the inputs and given
+/// back to the results, and the closer it is to the mean, the less is lost to rounding between.
 ///
 /// # Safety
 /// Whoever makes it vouches that both parts of `source` are readable for `rows` x `columns` values, that `rows` and

@@ -10,7 +10,8 @@ use crate::isa::Lanes;
 pub(crate) struct Level {
     /// Numbers in a butterfly: 2, 4 or 8.
     pub(crate) radix: usize,
-    /// Elements from one of them to the next: also butterflies in a block, and the length of the blocks of the next level.
+    /// Elements from one of them to the next: also butterflies in a block, and the length of the blocks of the next
+    /// level.
     pub(crate) span: usize,
     /// Where the factors of the level start.
     pub(crate) twiddles: usize,

@@ -6,9 +6,9 @@
 //! for each vector of columns:   transpose squares back; transform back, straight to the plane
 //! ```
 //!
-//! Rows of a transposed square are frequencies, so that a tile is never put in order either. Vectors of columns that are
-//! not kept are left out of the way back. Where the kernel has one column, there is nothing along rows, and the product is
-//! made between the two transforms along columns.
+//! Rows of a transposed square are frequencies, so that a tile is never put in order either. Vectors of columns that
+//! are not kept are left out of the way back. Where the kernel has one column, there is nothing along rows, and the
+//! product is made between the two transforms along columns.
 
 use super::arithmetic::{Arithmetic, Elements};
 use super::line_tile::transpose;
@@ -24,8 +24,8 @@ use crate::microkernel::Vouched;
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
 /// * `along_columns` has at least one level besides its last, and is a transform of `rows` numbers whose lanes are
-///   independent, `along_rows` one of `columns`; both numbers are multiples of `lanes`, `columns` is `lanes` if there is
-///   no `along_rows`;
+///   independent, `along_rows` one of `columns`; both numbers are multiples of `lanes`, `columns` is `lanes` if there
+///   is no `along_rows`;
 /// * both parts of `source` are readable for `rows` x `columns` values, unless the stage is [`Stage::Back`];
 /// * both parts of `target` are writable for `kept` rows and columns, neither more than the tile has, unless it is
 ///   [`Stage::Forward`];

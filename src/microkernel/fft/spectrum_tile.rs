@@ -13,8 +13,8 @@ pub(crate) const fn tile(registers: usize) -> usize {
 }
 
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
-    // Four multiplications for each complex product. Of 16 registers all are taken, and without fused multiply-adds, whose
-    // products need places of their own, two vectors are kept on the stack.
+    // Four multiplications for each complex product. Of 16 registers all are taken, and without fused multiply-adds,
+    // whose products need places of their own, two vectors are kept on the stack.
     if registers < 32 {
         return Vec::new();
     }
@@ -23,8 +23,8 @@ pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
 
 /// `sums[pair][output] = sum over inputs of spectra[pair][input] * kernel[output][input]`, for every element.
 ///
-/// Let t be [`tile`]. Pairs and outputs are dealt in blocks of t; a block of fewer pairs comes last, and outputs are filled
-/// up with any values. In units of elements, two vectors each,
+/// Let t be [`tile`]. Pairs and outputs are dealt in blocks of t; a block of fewer pairs comes last, and outputs are
+/// filled up with any values. In units of elements, two vectors each,
 /// * pair `t b + i`, input `c`, element `e` of the spectra is at `e * inputs * pairs + t b * inputs + c * block + i`,
 ///   where `block` is t or what is left of the pairs;
 /// * output `t b + i`, input `c`, element `e` of the kernel is at `((e * blocks + b) * inputs + c) * t + i`, where

@@ -5,8 +5,8 @@ use crate::element::Element;
 use crate::isa::Lanes;
 use crate::microkernel::Finish;
 
-/// `ROWS` output rows, with what their loop needs in registers. Of `TAPS` taps of a row, that of number `CENTRE` meets whole
-/// vectors of sums. There are `TERMS` sums along columns: one, or one for each tap of the row.
+/// `ROWS` output rows, with what their loop needs in registers. Of `TAPS` taps of a row, that of number `CENTRE` meets
+/// whole vectors of sums. There are `TERMS` sums along columns: one, or one for each tap of the row.
 pub(super) struct Block<
     T,
     I: Lanes<T>,
@@ -43,8 +43,8 @@ impl<T: Element, I: Lanes<T>, const ROWS: usize, const TERMS: usize, const TAPS:
     /// The vectors of sums under the first outputs begin so many before the first whole one.
     const BEFORE: isize = if CENTRE > 0 { 1 } else { 0 };
 
-    /// Whether the sums along columns for a tap of the row begin with the bias: where each tap has its own, those that are not
-    /// shifted, as outputs are theirs and what the others add.
+    /// Whether the sums along columns for a tap of the row begin with the bias: where each tap has its own, those that
+    /// are not shifted, as outputs are theirs and what the others add.
     const fn has_bias(tap: usize) -> bool {
         TERMS > 1 && tap == CENTRE
     }

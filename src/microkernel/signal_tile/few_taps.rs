@@ -1,4 +1,5 @@
-//! The plain loop over the taps of a row: each loads its inputs, or shifts them together from what the first one has loaded.
+//! The plain loop over the taps of a row: each loads its inputs, or shifts them together from what the first one has
+//! loaded.
 
 use super::Row;
 use crate::element::Element;
@@ -15,8 +16,9 @@ const LEAST_LOADED: usize = 6;
 /// Bytes.
 const CACHE_LINE: usize = 64;
 
-/// The farthest tap of a row that there is this loop for. Where vectors are as long as a cache line, inputs are shifted, and
-/// only those of a few vectors are held; else with more taps than lanes, loads that several taps share are worth more.
+/// The farthest tap of a row that there is this loop for. Where vectors are as long as a cache line, inputs are
+/// shifted, and only those of a few vectors are held; else with more taps than lanes, loads that several taps share are
+/// worth more.
 pub(crate) fn farthest(lanes: usize, size: usize) -> usize {
     if lanes * size >= CACHE_LINE { BEYOND * lanes } else { lanes - 1 }
 }
@@ -42,8 +44,8 @@ impl<T: Element> Microkernel<T> for FewTaps<'_, T> {
     }
 }
 
-/// The vectors of the block for `column`, one of a vector or more, and where it starts: before `column`, where a block that
-/// ends with them does what is left. It computes some outputs again.
+/// The vectors of the block for `column`, one of a vector or more, and where it starts: before `column`, where a block
+/// that ends with them does what is left. It computes some outputs again.
 #[inline(always)]
 fn block([start, end]: [usize; 2], column: usize, lanes: usize) -> (usize, usize) {
     let left = end - column;
@@ -103,9 +105,10 @@ impl<T: Element> Row<'_, T> {
         self.one_by_one(isa, end, self.width);
     }
 
-    /// The outputs that are computed in blocks, after whole vectors, at a cache line if the row begins at one: those whose
-    /// windows lie inside; where inputs are shifted also those of the vector before and of the vector behind, because blocks
-    /// load each input once, and it costs nothing that the first and the last vector of a block may be outside in part.
+    /// The outputs that are computed in blocks, after whole vectors, at a cache line if the row begins at one: those
+    /// whose windows lie inside; where inputs are shifted also those of the vector before and of the vector behind,
+    /// because blocks load each input once, and it costs nothing that the first and the last vector of a block may be
+    /// outside in part.
     #[inline(always)]
     fn in_blocks<I: Lanes<T>>(&self) -> [usize; 2] {
         let core::ops::Range { start, end } = self.inside.clone();
@@ -200,9 +203,9 @@ impl<T: Element> Row<'_, T> {
         held
     }
 
-    /// Adds the products of all taps, in their order. Inputs are shifted together from what is held; if there are more than a
-    /// few taps, about half of them are loaded instead, where all are inside: shifts and loads that cross cache lines do not
-    /// compete.
+    /// Adds the products of all taps, in their order. Inputs are shifted together from what is held; if there are more
+    /// than a few taps, about half of them are loaded instead, where all are inside: shifts and loads that cross cache
+    /// lines do not compete.
     ///
     /// # Safety
     /// Of the vectors from `input` on that are held, those between the first and the last of the outputs are readable.
@@ -230,8 +233,8 @@ impl<T: Element> Row<'_, T> {
         }
     }
 
-    /// The same for taps from `t` on whose inputs begin in the vector `SKIPPED` behind the first; returns the next tap. As
-    /// vectors stay in registers, their numbers must be known when compiling.
+    /// The same for taps from `t` on whose inputs begin in the vector `SKIPPED` behind the first; returns the next tap.
+    /// As vectors stay in registers, their numbers must be known when compiling.
     ///
     /// # Safety
     /// As for `add_held`.

@@ -1,9 +1,9 @@
 //! Even and odd inputs apart.
 //!
-//! An unaligned load of a vector as long as a cache line takes as long as two multiply-adds. Where a register holds every
-//! other output, those of even or of odd places, every load of every other input serves both: input i is under tap i of
-//! the even outputs and under tap i - 1 of the odd ones. Inputs are dealt out to two arrays beforehand, and outputs put
-//! together in the end, which takes a permutation of a register for a vector of each.
+//! An unaligned load of a vector as long as a cache line takes as long as two multiply-adds. Where a register holds
+//! every other output, those of even or of odd places, every load of every other input serves both: input i is under
+//! tap i of the even outputs and under tap i - 1 of the odd ones. Inputs are dealt out to two arrays beforehand, and
+//! outputs put together in the end, which takes a permutation of a register for a vector of each.
 
 use super::Row;
 use crate::element::Element;
@@ -18,8 +18,8 @@ const BLOCKS: usize = 6;
 const CACHE_LINE: usize = 64;
 
 /// Whether dealing out pays for `taps` neighbouring taps of `size` bytes: where vectors are as long as a cache line, so
-/// that loads are worth saving, and taps reach farther than a vector, but no farther than two. Nearer ones shift what they
-/// need together in registers; of more, those a vector apart share more loads.
+/// that loads are worth saving, and taps reach farther than a vector, but no farther than two. Nearer ones shift what
+/// they need together in registers; of more, those a vector apart share more loads.
 pub(crate) fn pays(taps: usize, lanes: usize, size: usize) -> bool {
     lanes * size >= CACHE_LINE && (lanes + 2..=2 * lanes).contains(&taps)
 }
@@ -29,8 +29,8 @@ pub(crate) fn phases_len(lanes: usize, taps: usize) -> usize {
     2 * phase(lanes, taps)
 }
 
-/// Values of one phase: inputs under the outputs of a chunk, rounded up to what one step of dealing out writes, and what
-/// the last vector reads beyond.
+/// Values of one phase: inputs under the outputs of a chunk, rounded up to what one step of dealing out writes, and
+/// what the last vector reads beyond.
 #[inline(always)]
 fn phase(lanes: usize, taps: usize) -> usize {
     ((BLOCKS * MOST_PAIRS + 2) * lanes + taps / 2).next_multiple_of(lanes)
@@ -39,8 +39,8 @@ fn phase(lanes: usize, taps: usize) -> usize {
 /// A [`Row`] whose inputs are dealt out.
 ///
 /// # Safety
-/// Whoever makes it vouches for the row as well, that it has two neighbouring taps or more (`step` 1), and that `phases` is
-/// readable and writable for [`phases_len`] values.
+/// Whoever makes it vouches for the row as well, that it has two neighbouring taps or more (`step` 1), and that
+/// `phases` is readable and writable for [`phases_len`] values.
 pub(crate) struct Pairs<'a, T> {
     pub(crate) row: Row<'a, T>,
     pub(crate) phases: *mut T,

@@ -1,7 +1,7 @@
 //! The ends of rows under a border that is one constant: lanes beside the input have it instead.
 //!
-//! They are masked, tap column by tap column, so that nothing has to be copied. Masks need registers and instructions of
-//! their own: blocks are one vector wide, and what is between the ends is left to tiles without them.
+//! They are masked, tap column by tap column, so that nothing has to be copied. Masks need registers and instructions
+//! of their own: blocks are one vector wide, and what is between the ends is left to tiles without them.
 
 use core::ops::Range;
 

@@ -1,8 +1,8 @@
 //! Pixels of a few channels, each with a kernel of its own: rows of interleaved values.
 //!
 //! A row of pixels is a row of values whose taps are a pixel apart. Lanes have the weights of their channels. Where the
-//! channels do not divide the lanes, the weights of a tap are a *period* of vectors, after which channels and lanes meet
-//! again: three for red, green and blue.
+//! channels do not divide the lanes, the weights of a tap are a *period* of vectors, after which channels and lanes
+//! meet again: three for red, green and blue.
 
 use super::rows::vectors;
 use super::{HotLoop, SHARED_ROWS, SlidingTile};

@@ -1,8 +1,8 @@
 //! One output row: the loop of signals.
 //!
-//! The taps t, t + LANES, t + 2 LANES, ... of a row find their inputs whole vectors apart, so that input vector m serves
-//! tap p of such a sequence for the sums of vector m - p. The taps of the sequence stay in registers, and the input
-//! passes by: `VECTORS + PHASES - 1` loads for `VECTORS * PHASES` multiply-adds.
+//! The taps t, t + LANES, t + 2 LANES, ... of a row find their inputs whole vectors apart, so that input vector m
+//! serves tap p of such a sequence for the sums of vector m - p. The taps of the sequence stay in registers, and the
+//! input passes by: `VECTORS + PHASES - 1` loads for `VECTORS * PHASES` multiply-adds.
 
 use super::super::finish::Staging;
 use super::SlidingTile;

@@ -1,8 +1,8 @@
 //! Several output rows: the loop of images.
 //!
-//! 1. In a tap column, it runs over input rows j = r + k, so that a vector is loaded once and multiplied by the weights of
-//!    every output row r that it lies under. 2. The first and last input rows lie under some of the output rows only; they
-//!    are taken apart from the loop, so that sums stay in registers and nothing is left to branch on.
+//! 1. In a tap column, it runs over input rows j = r + k, so that a vector is loaded once and multiplied by the weights
+//!    of every output row r that it lies under. 2. The first and last input rows lie under some of the output rows
+//!    only; they are taken apart from the loop, so that sums stay in registers and nothing is left to branch on.
 
 use core::hint::black_box;
 
@@ -58,9 +58,9 @@ impl<T: Element> SlidingTile<'_, T> {
         ROWS
     }
 
-    /// `ROWS` x `VECTORS` outputs from (`row`, `column`); returns how many columns that are. Without a `PERIOD` a weight
-    /// goes to all lanes; with one, weights are as many vectors, which follow each other over and over. `reader_at` knows
-    /// how to read what is so many columns behind the first column of the block.
+    /// `ROWS` x `VECTORS` outputs from (`row`, `column`); returns how many columns that are. Without a `PERIOD` a
+    /// weight goes to all lanes; with one, weights are as many vectors, which follow each other over and over.
+    /// `reader_at` knows how to read what is so many columns behind the first column of the block.
     ///
     /// # Safety
     /// As for `several_rows`; of the columns, those below `width` are written.
@@ -130,7 +130,8 @@ impl<T: Element> SlidingTile<'_, T> {
     /// Adds the products of one sweep of a channel.
     ///
     /// # Safety
-    /// `input` is under the first output row of the block, `weights` is the first of so many tap rows, both of one sweep.
+    /// `input` is under the first output row of the block, `weights` is the first of so many tap rows, both of one
+    /// sweep.
     #[inline(always)]
     unsafe fn add_sweep<
         I: Lanes<T>,
@@ -303,8 +304,8 @@ impl<T: Element, R: Reader<T>, const PERIOD: usize> TapColumn<T, R, PERIOD> {
         }
     }
 
-    /// Adds input row `j` to the output rows `FIRST .. LAST`: `tap` is the tap row over the first of them, the following
-    /// ones have the tap rows before it. The range is constant, as else sums would have to be in memory.
+    /// Adds input row `j` to the output rows `FIRST .. LAST`: `tap` is the tap row over the first of them, the
+    /// following ones have the tap rows before it. The range is constant, as else sums would have to be in memory.
     ///
     /// # Safety
     /// There are such input and tap rows; see [`SlidingTile`].

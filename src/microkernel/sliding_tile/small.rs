@@ -1,7 +1,7 @@
 //! Several output rows of kernels with 3, 5 or 7 rows: the loop of most filters.
 //!
-//! What `rows.rs` does for any kernel takes more instructions besides the multiply-adds than these few can hide. Here the
-//! number of tap rows is known when compiling, and a tap column is one stretch of code without a branch.
+//! What `rows.rs` does for any kernel takes more instructions besides the multiply-adds than these few can hide. Here
+//! the number of tap rows is known when compiling, and a tap column is one stretch of code without a branch.
 
 use super::{HotLoop, Run, SHARED_ROWS, SlidingTile};
 use crate::element::Element;
@@ -22,8 +22,8 @@ pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
 }
 
 impl<T: Element> SlidingTile<'_, T> {
-    /// As many of the first columns of the output rows from `row` on as are whole blocks; returns how many these are: none if
-    /// the kernel is another, or registers are few.
+    /// As many of the first columns of the output rows from `row` on as are whole blocks; returns how many these are:
+    /// none if the kernel is another, or registers are few.
     ///
     /// # Safety
     /// There are [`SHARED_ROWS`] such rows; taps share no loads. See [`SlidingTile`].

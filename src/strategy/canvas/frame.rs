@@ -1,5 +1,5 @@
-//! Windows in the input itself, but for those that leave it: what lies under them is copied, with the pitch of the input,
-//! so that all windows have their values at the same distances.
+//! Windows in the input itself, but for those that leave it: what lies under them is copied, with the pitch of the
+//! input, so that all windows have their values at the same distances.
 //!
 //! ```text
 //!   left   columns inside   right
@@ -20,8 +20,8 @@ use crate::conv::Layout;
 use crate::element::Element;
 use crate::problem::{Axis, Problem};
 
-/// Whether inputs may be dense, with channels innermost, and worth it: copies that have the pitch of the input have its rows
-/// too, of which long strides read few.
+/// Whether inputs may be dense, with channels innermost, and worth it: copies that have the pitch of the input have its
+/// rows too, of which long strides read few.
 pub(super) fn may_be_framed(problem: &Problem) -> bool {
     let is_dense = problem.conv.input_layout == Layout::Nhwc && problem.groups() == 1;
     is_dense && problem.rows.stride <= problem.rows.extent

@@ -1,6 +1,6 @@
-//! Which part of the window meets the input: taps that lie over a border of zeros for all outputs of a rectangle are left
-//! out. Only the first and the last taps can be, so that what is left is one stretch of the window's steps: whole rows of
-//! taps, or taps of the only row.
+//! Which part of the window meets the input: taps that lie over a border of zeros for all outputs of a rectangle are
+//! left out. Only the first and the last taps can be, so that what is left is one stretch of the window's steps: whole
+//! rows of taps, or taps of the only row.
 
 use core::ops::Range;
 
@@ -11,7 +11,8 @@ use crate::problem::{Axis, Problem};
 /// Most rectangles along an axis that are looked at for an estimate.
 const MOST_PARTS: usize = 64;
 
-/// The steps of the window that are not zero for all outputs of the rectangle, numbered by tap row, tap column, channel.
+/// The steps of the window that are not zero for all outputs of the rectangle, numbered by tap row, tap column,
+/// channel.
 pub(in crate::strategy) fn depth_inside(problem: &Problem, at: &Rectangle) -> Range<usize> {
     let outputs = if problem.rows.taps > 1 { &at.rows } else { &at.columns };
     let step = problem.products() / trimmed(problem).0.taps;
@@ -34,7 +35,8 @@ pub(in crate::strategy) fn share_inside(problem: &Problem, rectangles: &Rectangl
     looked_at.map(taken).sum::<f64>() / count
 }
 
-/// Whether much of an only row of taps lies over zeros, other taps for each output, so that fewer outputs leave out more.
+/// Whether much of an only row of taps lies over zeros, other taps for each output, so that fewer outputs leave out
+/// more.
 pub(in crate::strategy) fn leaves_much_out(problem: &Problem) -> bool {
     let (columns, [left, right]) = trimmed(problem);
     let outside = |padding: usize, border: Border| {

@@ -9,8 +9,8 @@ use crate::conv::Layout;
 use crate::cost::Machine;
 use crate::problem::Problem;
 
-/// Most columns of a rectangle of whole rows, and as many outputs of a channel as it is to have; four times as many where
-/// an output has few products, so that what a task begins with is worth it.
+/// Most columns of a rectangle of whole rows, and as many outputs of a channel as it is to have; four times as many
+/// where an output has few products, so that what a task begins with is worth it.
 const MOST_COLUMNS: usize = 512;
 const IN_WHOLE_ROWS: usize = 256;
 const FEW_PRODUCTS: usize = 64;
@@ -59,8 +59,8 @@ pub(in crate::strategy) struct Rectangles {
 }
 
 impl Rectangles {
-    /// Of about so many outputs; of whole rows, and as many as suit them, where only their ends are copied then. `None` where even the inputs under
-    /// a few outputs are too many to copy.
+    /// Of about so many outputs; of whole rows, and as many as suit them, where only their ends are copied then. `None`
+    /// where even the inputs under a few outputs are too many to copy.
     pub(in crate::strategy) fn new(problem: &Problem, machine: &Machine, pixels: usize) -> Option<Self> {
         let most_values = machine.l2 / 2 / problem.element.size();
         let (all_rows, all_columns) = (problem.rows.output.max(1), problem.columns.output.max(1));
@@ -87,8 +87,8 @@ impl Rectangles {
         self.rows * self.columns
     }
 
-    /// Values that are copied for a rectangle where copies are due: of windows that leave the input, or whose channels lie
-    /// apart.
+    /// Values that are copied for a rectangle where copies are due: of windows that leave the input, or whose channels
+    /// lie apart.
     pub(in crate::strategy) fn copied(&self, problem: &Problem) -> usize {
         let is_planar = problem.conv.input_layout == Layout::Nchw && problem.group_in > 1;
         if is_unpadded(problem) && !is_planar { 0 } else { copied_values(problem, [self.rows, self.columns]) }

@@ -160,8 +160,8 @@ fn most_read(problem: &Problem, block: usize) -> usize {
 }
 
 /// Rows are best passed by for a few vectors of channels at a time, so that those of the window stay in the first-level
-/// cache; but rows that come from memory, to a few taps that wait for them, are best read from end to end. Tiles whose tap
-/// columns share inputs see to that themselves.
+/// cache; but rows that come from memory, to a few taps that wait for them, are best read from end to end. Tiles whose
+/// tap columns share inputs see to that themselves.
 fn side_by_side(problem: &Problem, machine: &Machine, lanes: usize) -> usize {
     if shares_columns(problem.columns.taps, problem.columns.stride, problem.columns.dilation) {
         return usize::MAX;
@@ -172,8 +172,9 @@ fn side_by_side(problem: &Problem, machine: &Machine, lanes: usize) -> usize {
     if bytes > machine.l2 && problem.products() < BUSY { usize::MAX } else { 4 * lanes }
 }
 
-/// As many vectors that what lies under a row of a strip of them takes a part of the first-level cache, and the rest is left for
-/// outputs and for what is read ahead. So an input row comes from beyond that cache once, not once for each tap row.
+/// As many vectors that what lies under a row of a strip of them takes a part of the first-level cache, and the rest is
+/// left for outputs and for what is read ahead. So an input row comes from beyond that cache once, not once for each
+/// tap row.
 fn in_strip(problem: &Problem, machine: &Machine, lanes: usize) -> usize {
     let (rows, columns) = (&problem.rows, &problem.columns);
     let pixels = STRIP.max(columns.stride) - columns.stride + columns.extent;

@@ -8,7 +8,8 @@ const MAX_GROUP_IN: usize = 16;
 /// Most output channels whose inputs are dealt out: their patterns are held in memory.
 const MAX_DEALT: usize = 1 << 16;
 
-/// Whether the inputs of each vector of output channels lie in one vector, for one input channel of the groups at a time.
+/// Whether the inputs of each vector of output channels lie in one vector, for one input channel of the groups at a
+/// time.
 pub(super) fn fit(problem: &Problem) -> bool {
     let lanes = problem.isa.lanes(problem.element);
     let Problem { group_in, group_out, .. } = *problem;

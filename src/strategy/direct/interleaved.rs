@@ -60,8 +60,8 @@ impl Interleaved {
             .all(|strides| strides[1] == 1 && strides[3] == pixel)
     }
 
-    /// What the order of the packed kernel depends on, besides the classes of taps, which are those of the other band: a
-    /// number for each pair of chunk and pattern.
+    /// What the order of the packed kernel depends on, besides the classes of taps, which are those of the other band:
+    /// a number for each pair of chunk and pattern.
     pub(super) fn packing(&self) -> usize {
         self.band.order.chunk * (MOST_LANES + 1) + self.pattern
     }

@@ -1,8 +1,8 @@
 //! Lanes along the columns of a plane.
 //!
-//! The outputs of a channel are cut into tasks of some rows. Where the windows of a task lie inside the input, its tiles
-//! read the input in place; at the edges, for strides along a row, and for inputs whose columns are not neighbours, the
-//! same tiles read a *band*: a copy of the rows under them, made through the window.
+//! The outputs of a channel are cut into tasks of some rows. Where the windows of a task lie inside the input, its
+//! tiles read the input in place; at the edges, for strides along a row, and for inputs whose columns are not
+//! neighbours, the same tiles read a *band*: a copy of the rows under them, made through the window.
 //!
 //! Strides and dilations of rows need no copies. Output rows that are `dilation / gcd` apart and tap rows that are
 //! `stride / gcd` apart (gcd of the two) meet in input rows that are lcm(stride, dilation) apart, so a tile takes rows
@@ -97,8 +97,8 @@ fn shared_lanes(problem: &Problem, spacing: &RowSpacing) -> usize {
     }
 }
 
-/// Whether tiles can have a value in lanes beside the input: where rows share what they load. Masked blocks are one vector
-/// wide, which is slow for more.
+/// Whether tiles can have a value in lanes beside the input: where rows share what they load. Masked blocks are one
+/// vector wide, which is slow for more.
 fn can_mask_ends(problem: &Problem, spacing: &RowSpacing) -> bool {
     let axis = &problem.columns;
     let are_narrow = axis.before.max(axis.after) <= problem.isa.lanes(problem.element);
@@ -142,8 +142,8 @@ impl<T: Element> Prepared<T> for PlanesPlan<T> {
         }
     }
 
-    /// Output channel, input channel, the tap columns in their order, and tap rows by sweeps; before that, the same with
-    /// lanes.
+    /// Output channel, input channel, the tap columns in their order, and tap rows by sweeps; before that, the same
+    /// with lanes.
     fn pack(&self, kernel: View<'_, T>, packed: &mut [T], _scratch: &mut [T]) {
         let kernel = self.problem.oriented(kernel);
         let (lanes, packed) = packed.split_at_mut(self.interleaved_len());
@@ -185,8 +185,8 @@ impl<T: Element> Prepared<T> for PlanesPlan<T> {
 }
 
 impl<T: Element> PlanesPlan<T> {
-    /// Computes the outputs of a task by the tile of planes. Apart, as it takes more registers than a short signal has time to
-    /// save.
+    /// Computes the outputs of a task by the tile of planes. Apart, as it takes more registers than a short signal has
+    /// time to save.
     #[inline(never)]
     fn run_task(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
         let with_rows = self.items_are_rows.then(|| call.with_items_as_rows());

@@ -1,7 +1,8 @@
-//! Signals: one row of each channel, with a kernel for each channel. What surrounds the tiles may take as long as they do.
+//! Signals: one row of each channel, with a kernel for each channel. What surrounds the tiles may take as long as they
+//! do.
 //!
-//! All that depends on the problem alone has been worked out. A short signal is copied with its borders, as a whole, and
-//! one tile computes all; of a long one, only what lies under the ends of the output is copied.
+//! All that depends on the problem alone has been worked out. A short signal is copied with its borders, as a whole,
+//! and one tile computes all; of a long one, only what lies under the ends of the output is copied.
 
 use core::ops::Range;
 
@@ -72,8 +73,8 @@ impl Span {
 /// How the outputs of a signal are computed.
 pub(super) struct Signal<T> {
     tile: Tile,
-    /// What is outside, if the tile needs to know no more, so that nothing is copied; and what it computes then, if that is
-    /// one task. If not:
+    /// What is outside, if the tile needs to know no more, so that nothing is copied; and what it computes then, if
+    /// that is one task. If not:
     outside: Option<T>,
     whole: Option<Span>,
     /// The outputs whose windows are read in place; what lies before and after goes through copies.
@@ -244,8 +245,8 @@ impl<T: Element> Job<'_, T> {
     }
 
     /// # Safety
-    /// Of the inputs from `input` on, those `inside` are readable; all that are under the outputs, or under a vector of them
-    /// if they are fewer, unless the border is constant. `phases` are those of the tile.
+    /// Of the inputs from `input` on, those `inside` are readable; all that are under the outputs, or under a vector of
+    /// them if they are fewer, unless the border is constant. `phases` are those of the tile.
     #[inline(always)]
     unsafe fn compute(&self, input: *const T, inside: Range<usize>, columns: Range<usize>, phases: *mut T) {
         let (problem, [item, channel]) = (&self.plan.problem, self.place);
@@ -303,8 +304,8 @@ impl<T: Element> Job<'_, T> {
             width: columns.len(),
             bias: &raw const bias,
             finish: self.plan.finish,
-            // SAFETY: inputs as the caller vouches, for a tile that does not add to old outputs; the packed kernel holds
-            // the taps of one row; outputs inside the output view, whose shape was checked, and neighbours.
+            // SAFETY: inputs as the caller vouches, for a tile that does not add to old outputs; the packed kernel
+            // holds the taps of one row; outputs inside the output view, whose shape was checked, and neighbours.
             _vouched: unsafe { Vouched::new() },
         };
         T::dispatch(problem.isa, tile);

@@ -43,8 +43,8 @@ impl<'a, T> Inputs<'a, T> {
 }
 
 impl<T: Element> PlanesPlan<T> {
-    /// Computes a region whose windows lie inside the input, or, with a value `outside`, have all their rows there; kernels
-    /// that are wider than a chunk of tap columns in several passes.
+    /// Computes a region whose windows lie inside the input, or, with a value `outside`, have all their rows there;
+    /// kernels that are wider than a chunk of tap columns in several passes.
     pub(super) fn in_place(&self, call: &Call<'_, T>, kind: &Band, region: &Region, outside: Option<T>) {
         if region.is_empty() {
             return;
@@ -144,7 +144,8 @@ impl<T: Element> PlanesPlan<T> {
     /// Runs the micro-kernel over every output channel of the group.
     ///
     /// # Safety
-    /// `inputs` is readable as [`SlidingTile`], [`InterleavedTile`] or [`EndsTile`] asks for the region and the taps of `pass`.
+    /// `inputs` is readable as [`SlidingTile`], [`InterleavedTile`] or [`EndsTile`] asks for the region and the taps of
+    /// `pass`.
     unsafe fn run_pass(
         &self,
         call: &Call<'_, T>,

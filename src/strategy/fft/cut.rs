@@ -20,8 +20,8 @@ pub(super) struct AxisCut {
 }
 
 impl AxisCut {
-    /// With transforms of this length, if they are long enough. Where there are several tiles, the dense outputs of each
-    /// are a multiple of `multiple`.
+    /// With transforms of this length, if they are long enough. Where there are several tiles, the dense outputs of
+    /// each are a multiple of `multiple`.
     fn new(axis: &Axis, transform: usize, multiple: usize) -> Option<Self> {
         let fitting = transform.checked_sub(axis.extent)? + 1;
         let outputs = if fitting >= dense(axis) {
@@ -152,8 +152,8 @@ impl Cut {
         self.tiles().div_ceil(2).div_ceil(self.pairs)
     }
 
-    /// As many pairs to a task that the spectra under it stay about in the second-level cache, or one. All tasks read the
-    /// spectra of the kernel anew: where these do not stay there anyway, it is better to have fewer tasks.
+    /// As many pairs to a task that the spectra under it stay about in the second-level cache, or one. All tasks read
+    /// the spectra of the kernel anew: where these do not stay there anyway, it is better to have fewer tasks.
     fn with_pairs(self, problem: &Problem, machine: &Machine) -> Self {
         if self.is_plain(problem) {
             return self;

@@ -1,7 +1,8 @@
 //! One input channel for each output channel: a pair of tiles is transformed, multiplied and transformed back at once.
 //!
-//! About the mean of each tile is taken from its inputs, and given back to the results times the sum of the taps. Rounding
-//! errors are relative to the norm of the tile, so that inputs that are far from zero, as of most images, keep their digits.
+//! About the mean of each tile is taken from its inputs, and given back to the results times the sum of the taps.
+//! Rounding errors are relative to the norm of the tile, so that inputs that are far from zero, as of most images, keep
+//! their digits.
 
 use super::super::{Packing, Prepared};
 use super::cut::Cut;
@@ -44,8 +45,8 @@ impl<T: Element> PairsPlan<T> {
     }
 }
 
-/// Item, channel and pair of a task. A pair of all channels that share cache lines, so many, comes before the next pair:
-/// lines are brought once.
+/// Item, channel and pair of a task. A pair of all channels that share cache lines, so many, comes before the next
+/// pair: lines are brought once.
 fn place(task: usize, [channels, pairs]: [usize; 2], together: usize) -> [usize; 3] {
     let (item, task) = (task / (channels * pairs), task % (channels * pairs));
     let (block, task) = (task / (together * pairs), task % (together * pairs));
@@ -150,8 +151,8 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
             kernel: call.packed[channel * 2 * area..][..2 * area].as_ptr(),
             ..Operands::inside(work, column)
         };
-        // SAFETY: buffers of the sizes that the cut books and packs; the source lies in the input or in the staging, the
-        // target, in as many rows and columns as are kept, in the output or in the staging.
+        // SAFETY: buffers of the sizes that the cut books and packs; the source lies in the input or in the staging,
+        // the target, in as many rows and columns as are kept, in the output or in the staging.
         unsafe { tiles.transform(Stage::Convolve, operands) };
         if target.is_none() {
             tiles.write(call, channel, &pair, staging);

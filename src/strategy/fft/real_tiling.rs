@@ -23,8 +23,8 @@ impl AxisTiling {
         Some(AxisTiling { transform, outputs, tiles: axis.output.div_ceil(outputs) })
     }
 
-    /// Every good length that makes sense: from one output to all of them. Where the kernel has one tap, there is nothing to
-    /// transform.
+    /// Every good length that makes sense: from one output to all of them. Where the kernel has one tap, there is
+    /// nothing to transform.
     fn candidates(axis: &Axis) -> impl Iterator<Item = AxisTiling> {
         let axis = *axis;
         let whole = (axis.output.max(1) - 1) * axis.stride + axis.extent;

@@ -133,9 +133,9 @@ impl<T: Element> Tiles<T> {
         Tile { first, outputs }
     }
 
-    /// The inputs under a pair of tiles: in place where they all lie inside, else read into `staging`, which has room for
-    /// both. What lies beyond the windows of a tile there is zero, or as the tile is about, if its mean is to be removed.
-    /// Returns both parts of `staging` too, for results.
+    /// The inputs under a pair of tiles: in place where they all lie inside, else read into `staging`, which has room
+    /// for both. What lies beyond the windows of a tile there is zero, or as the tile is about, if its mean is to be
+    /// removed. Returns both parts of `staging` too, for results.
     pub(super) fn source(
         &self,
         call: &Call<'_, T>,
@@ -257,8 +257,8 @@ impl<T: Element> Tiles<T> {
     /// Transforms a pair of tiles.
     ///
     /// # Safety
-    /// The operands have the sizes of the cut, as [`LineTile`] and [`PlaneTile`] ask for, and do not meet but for source
-    /// and target.
+    /// The operands have the sizes of the cut, as [`LineTile`] and [`PlaneTile`] ask for, and do not meet but for
+    /// source and target.
     pub(super) unsafe fn transform(&self, stage: Stage, operands: Operands<T>) {
         let Operands { source, target, before, after, work, column, kernel } = operands;
         // SAFETY: vouched for by the caller; the tables were made for these sizes.

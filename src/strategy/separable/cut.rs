@@ -16,11 +16,11 @@ const MOST_BYTES: usize = 8 << 20;
 const NARROW: usize = 128;
 /// Output rows of a task, besides as many as make its first rows cheap.
 const TASK_ROWS: usize = 32;
-/// Output rows of a tile where taps of columns are all alike, half as many as taps within these limits: the more, the more
-/// often a sum of input rows serves.
+/// Output rows of a tile where taps of columns are all alike, half as many as taps within these limits: the more, the
+/// more often a sum of input rows serves.
 const SUMS_TILE: [usize; 2] = [16, 32];
-/// Output rows of a tile where sums along columns and rows are taken at once, and of a task of such tiles: from one to the next,
-/// memory waits.
+/// Output rows of a tile where sums along columns and rows are taken at once, and of a task of such tiles: from one to
+/// the next, memory waits.
 const AT_ONCE_TILE: usize = 32;
 const AT_ONCE_ROWS: usize = 64;
 /// Most of them under way: those of a block, and as many that are asked for.
@@ -34,7 +34,8 @@ const LINE_WINDOWS: usize = 16;
 /// Bytes of a row that are summed at once where its taps are all alike, if they are more than twice what lies under an
 /// output: with their sums they stay in the first-level cache.
 const PIECE: usize = 16 << 10;
-/// Vectors behind the values of a row: loads and stores are rounded up, and sums may begin up to a vector later than a row.
+/// Vectors behind the values of a row: loads and stores are rounded up, and sums may begin up to a vector later than a
+/// row.
 const ROOM: usize = 3;
 /// Planes that are taken side by side.
 const MOST_PLANES: usize = 64;
@@ -73,9 +74,9 @@ pub(super) struct Cut {
     terms: usize,
     /// Whether the terms are the columns of the kernel.
     pub(super) is_by_columns: bool,
-    /// Output rows of a tile, and what is from one to the next: `spacing` output rows, `step` input rows at a distance of
-    /// the dilation. So strides and dilations of rows need no copies: output rows `spacing` apart have their windows in
-    /// the same input rows.
+    /// Output rows of a tile, and what is from one to the next: `spacing` output rows, `step` input rows at a distance
+    /// of the dilation. So strides and dilations of rows need no copies: output rows `spacing` apart have their windows
+    /// in the same input rows.
     pub(super) tile: usize,
     pub(super) spacing: usize,
     pub(super) step: usize,
@@ -112,7 +113,8 @@ fn is_far(problem: &Problem, machine: &Machine) -> bool {
     (values(problem.input_shape()) + values(problem.output_shape())) * bytes > machine.l2 as f64
 }
 
-/// Whether the sums along a row are those of a signal of few taps. Taps stay in their order if a vector has as many lanes.
+/// Whether the sums along a row are those of a signal of few taps. Taps stay in their order if a vector has as many
+/// lanes.
 fn has_few_taps(problem: &Problem, found: &LowRank) -> bool {
     let (columns, lanes) = (&problem.columns, problem.isa.lanes(problem.element));
     let is_row = found.terms == 1 || found.is_by_columns;
@@ -312,8 +314,8 @@ impl Cut {
         self.bytes_of(size_of::<T>())
     }
 
-    /// Bytes that a tile goes through again and again: the rows under it, and their sums. Where these stay in registers, a few
-    /// output rows at a time.
+    /// Bytes that a tile goes through again and again: the rows under it, and their sums. Where these stay in
+    /// registers, a few output rows at a time.
     fn row_bytes(&self, size: usize) -> usize {
         let row = self.pitch.checked_mul(size);
         let under = |outputs: usize| self.inputs - self.tile + outputs;

@@ -54,9 +54,9 @@ impl<T: Element> Strip<'_, '_, T> {
                 bias: self.call.bias(self.part.channel),
                 bias_row: (planes > 1 && !room.bias.is_empty()).then_some(room.bias.as_ptr()),
                 finish: plan.finish,
-                // SAFETY: the sums hold all values under these outputs, in rows with room for whole vectors; so do their
-                // phases. The outputs are inside the output view, whose shape was checked. Steps may wrap where they are
-                // not taken (one column).
+                // SAFETY: the sums hold all values under these outputs, in rows with room for whole vectors; so do
+                // their phases. The outputs are inside the output view, whose shape was checked. Steps may wrap where
+                // they are not taken (one column).
                 _vouched: unsafe { Vouched::new() },
             };
             T::dispatch(plan.problem.isa, pass);
@@ -69,8 +69,8 @@ impl<T: Element> Strip<'_, '_, T> {
         self.call.output_at(self.part.item, self.part.channel, [row, self.part.columns.start])
     }
 
-    /// The input row to ask for while this row of a tile is finished: as many as the next tile has new ones, if they come from
-    /// beyond the second-level cache. Asked for when they are needed, they would be waited for.
+    /// The input row to ask for while this row of a tile is finished: as many as the next tile has new ones, if they
+    /// come from beyond the second-level cache. Asked for when they are needed, they would be waited for.
     fn ahead(&self, rows: usize, line: usize, room: &Room<'_, T>) -> Option<*const T> {
         let under = rows + self.plan.problem.rows.taps - 1;
         self.plan.cut.asks_ahead().then(|| room.rows[under + line])
@@ -98,9 +98,9 @@ impl<T: Element> Strip<'_, '_, T> {
                     bias: self.call.bias(self.part.channel),
                     bias_row,
                     finish: plan.finish,
-                    // SAFETY: a row of sums holds all values under these outputs and two vectors more, the first of which
-                    // the shift may take; `work` has been booked for a piece. The outputs are inside the output view,
-                    // whose shape was checked.
+                    // SAFETY: a row of sums holds all values under these outputs and two vectors more, the first of
+                    // which the shift may take; `work` has been booked for a piece. The outputs are inside the output
+                    // view, whose shape was checked.
                     _vouched: unsafe { Vouched::new() },
                 };
                 T::dispatch(plan.problem.isa, sums);
@@ -127,7 +127,8 @@ impl<T: Element> Strip<'_, '_, T> {
                 bias: self.call.bias(self.part.channel),
                 finish: &plan.finish,
                 // SAFETY: a row of sums holds all values under these outputs, which are neighbours inside the output
-                // view, whose shape was checked. What accumulates has no few taps. `has_few_taps` knows how far they reach.
+                // view, whose shape was checked. What accumulates has no few taps. `has_few_taps` knows how far they
+                // reach.
                 _vouched: unsafe { Vouched::new() },
             };
             T::dispatch(plan.problem.isa, FewTaps(row));
@@ -158,10 +159,10 @@ impl<T: Element> Strip<'_, '_, T> {
             width: self.part.columns.len() * self.planes,
             bias: self.call.bias(self.part.channel),
             finish: &plan.finish,
-            // SAFETY: the table holds the rows under the tile, whose values inside are readable, and behind them rows for
-            // every row of the tile. What is not inside is in the rows of the sides, which have a vector before, the rest of
-            // those inside, and two vectors behind. The outputs are neighbours inside the output view, whose shape was
-            // checked. What accumulates has no few taps.
+            // SAFETY: the table holds the rows under the tile, whose values inside are readable, and behind them rows
+            // for every row of the tile. What is not inside is in the rows of the sides, which have a vector before,
+            // the rest of those inside, and two vectors behind. The outputs are neighbours inside the output view,
+            // whose shape was checked. What accumulates has no few taps.
             _vouched: unsafe { Vouched::new() },
         };
         tile.run(plan.problem.isa);

@@ -1,6 +1,6 @@
-//! What lies to the left and to the right of an input that is read in place, for each input row in a short row of its own: the
-//! values that the border repeats, or its constant. So no input is copied as a whole. Where both sums are taken at once, a side
-//! may also be inside the input: it is its own repetition then.
+//! What lies to the left and to the right of an input that is read in place, for each input row in a short row of its
+//! own: the values that the border repeats, or its constant. So no input is copied as a whole. Where both sums are
+//! taken at once, a side may also be inside the input: it is its own repetition then.
 
 use core::ops::Range;
 use core::slice;
@@ -17,11 +17,12 @@ struct Side<'a, T> {
     values: Range<usize>,
     /// Values of the strip before `values` that a row begins with, behind a vector of room.
     tail: usize,
-    /// Where each value of a row takes its value from, counted as those of the strip, unless those outside are a constant.
+    /// Where each value of a row takes its value from, counted as those of the strip, unless those outside are a
+    /// constant.
     places: &'a mut [isize],
     constant: Option<T>,
-    /// Its rows, as those of the ring of copies, and a pointer for the same reason: `pitch` values each, with `lead` of room
-    /// before.
+    /// Its rows, as those of the ring of copies, and a pointer for the same reason: `pitch` values each, with `lead` of
+    /// room before.
     ring: *mut T,
     pitch: usize,
     lead: usize,
@@ -63,7 +64,8 @@ impl<'a, T: Element> Sides<'a, T> {
     pub(super) unsafe fn read(&mut self, slot: usize, from: *const T, in_place: bool) {
         for side in &mut self.0 {
             let to = side.ring.wrapping_add(slot * side.pitch + side.lead);
-            // SAFETY: `take` has booked such rows for every slot, which only the table points into; it is not read meanwhile.
+            // SAFETY: `take` has booked such rows for every slot, which only the table points into; it is not read
+            // meanwhile.
             let to = unsafe { slice::from_raw_parts_mut(to, side.tail + side.values.len()) };
             let places = side.places.iter().copied();
             match side.constant {
@@ -98,7 +100,8 @@ impl<'a, T: Element> Sides<'a, T> {
         }
     }
 
-    /// The end of the left side in the rows under a tile, and the end of the whole vectors inside: with both, the tables.
+    /// The end of the left side in the rows under a tile, and the end of the whole vectors inside: with both, the
+    /// tables.
     pub(super) fn around(&self) -> [Beside<T>; 2] {
         let [left, right] = &self.0;
         [(left, left.values.len() as isize), (right, -(right.tail as isize))]

@@ -1,8 +1,8 @@
 //! One strip of a plane, or of planes side by side, tile by tile from top to bottom.
 //!
-//! Input rows are found through a table. Those inside are read in place, those outside are the ones that the border repeats;
-//! what lies to the left and to the right is read apart ([`Sides`]). A row of constants is copied, and so is every row of an
-//! input that cannot be read in place: into a ring of as many rows as lie under a tile.
+//! Input rows are found through a table. Those inside are read in place, those outside are the ones that the border
+//! repeats; what lies to the left and to the right is read apart ([`Sides`]). A row of constants is copied, and so is
+//! every row of an input that cannot be read in place: into a ring of as many rows as lie under a tile.
 
 use core::ops::Range;
 use core::slice;
@@ -52,19 +52,20 @@ pub(super) struct Room<'a, T> {
     pub(super) dealt: &'a mut [T],
     pub(super) bias: &'a mut [T],
     pub(super) work: &'a mut [T],
-    /// The table of the rows under a tile, and behind them of as many as it has output rows, which the next one will read.
+    /// The table of the rows under a tile, and behind them of as many as it has output rows, which the next one will
+    /// read.
     pub(super) rows: &'a mut [*const T],
     pub(super) sides: Sides<'a, T>,
 }
 
 impl<T: Element> SeparablePlan<T> {
-    /// Which values under a strip are read in place: those inside of the input, if they are neighbours and a vector or more.
-    /// The strip begins in a column of the input, and `span` columns lie under it.
+    /// Which values under a strip are read in place: those inside of the input, if they are neighbours and a vector or
+    /// more. The strip begins in a column of the input, and `span` columns lie under it.
     fn inside(&self, call: &Call<'_, T>, first: isize, span: usize, planes: usize) -> Range<usize> {
         let (cut, columns) = (&self.cut, &self.problem.columns);
         let place = |column: isize| (column - first).clamp(0, span as isize) as usize;
-        // Where both sums are taken at once, whole vectors of sums are to meet whole vectors of outputs: what lies under the
-        // taps before them is left to the side.
+        // Where both sums are taken at once, whole vectors of sums are to meet whole vectors of outputs: what lies
+        // under the taps before them is left to the side.
         let start = place(0).max(if cut.is_at_once { columns.before } else { 0 });
         let end = place(columns.input as isize).max(start);
         let are_neighbours = call.input_strides[3] == planes as isize;
@@ -270,14 +271,16 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         if self.inside.is_empty() {
             // Rows of the ring have room for whole vectors.
             let width = self.values.next_multiple_of(cut.lanes);
-            // SAFETY: the table holds the rows under the tile. Rows of the ring and of the sums have room for whole vectors.
+            // SAFETY: the table holds the rows under the tile. Rows of the ring and of the sums have room for whole
+            // vectors.
             return unsafe { self.sum_values(rows, room.rows, 0..width as isize, to) };
         }
         // Rounded up to whole vectors, so that what lies inside comes last.
         for (values, inputs) in room.sides.rows() {
             let to = (room.sums[self.shift() + values.start..].as_mut_ptr(), cut.pitch);
             let width = values.len().next_multiple_of(cut.lanes);
-            // SAFETY: the table holds the rows under the tile, with a vector and more behind these values; so do the sums.
+            // SAFETY: the table holds the rows under the tile, with a vector and more behind these values; so do the
+            // sums.
             unsafe { self.sum_values(rows, inputs, 0..width as isize, to) };
         }
         let (start, end) = (self.inside.start, self.inside.end);
@@ -286,8 +289,8 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         unsafe { self.sum_values(rows, room.rows, start as isize..end as isize, to) };
     }
 
-    /// Sums along columns of some values, which are counted as those of the strip, for all terms. What is left behind whole
-    /// vectors is summed in one that ends with it.
+    /// Sums along columns of some values, which are counted as those of the strip, for all terms. What is left behind
+    /// whole vectors is summed in one that ends with it.
     ///
     /// # Safety
     /// `inputs` are the rows under the tile, in all of which these values are readable, a vector or more. `to.0 + x` is

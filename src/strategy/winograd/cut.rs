@@ -35,8 +35,8 @@ fn candidates(axis: &Axis) -> [Option<Pieces>; 2] {
     if four.is_none() { [pieces(1), None] } else { [two, four] }
 }
 
-/// Whether tasks may copy everything under them: it pays where neighbouring tiles share inputs, and most of what lies under
-/// a task is read.
+/// Whether tasks may copy everything under them: it pays where neighbouring tiles share inputs, and most of what lies
+/// under a task is read.
 pub(super) fn is_dense(problem: &Problem) -> bool {
     let is_dense = |axis: &Axis| axis.dilation == 1 && axis.stride <= axis.extent.saturating_mul(2);
     is_dense(&problem.rows) && is_dense(&problem.columns)

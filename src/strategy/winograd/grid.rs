@@ -1,7 +1,7 @@
 //! The tiles of an axis, and those of a task.
 //!
-//! Under a dilation d, outputs that stand d apart share inputs, those between them do not: a tile takes outputs that are
-//! `phases` apart. Neighbouring tiles take neighbouring phases, then comes the next block of them.
+//! Under a dilation d, outputs that stand d apart share inputs, those between them do not: a tile takes outputs that
+//! are `phases` apart. Neighbouring tiles take neighbouring phases, then comes the next block of them.
 //!
 //! ```text
 //! tile                                   0  1  2  3 |  4  5 ...       phases = 4, 2 outputs to a tile

@@ -178,8 +178,8 @@ impl<T: Element> WinogradPlan<T> {
             channels: self.problem.group_in,
             to: to.as_mut_ptr(),
             point_step,
-            // SAFETY: the tile lies in the input, or was copied; there is room for whole vectors of every piece of every
-            // tile at every point.
+            // SAFETY: the tile lies in the input, or was copied; there is room for whole vectors of every piece of
+            // every tile at every point.
             _vouched: unsafe { Vouched::new() },
         };
         T::dispatch(self.problem.isa, transform);

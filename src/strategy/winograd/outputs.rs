@@ -20,8 +20,8 @@ struct Destination<T> {
 }
 
 impl<T: Element> WinogradPlan<T> {
-    /// Transforms every tile straight to the output, whose channels are neighbours. The passes are those of the families:
-    /// whether this is the first, and the last.
+    /// Transforms every tile straight to the output, whose channels are neighbours. The passes are those of the
+    /// families: whether this is the first, and the last.
     pub(super) fn write_in_place(
         &self,
         call: &Call<'_, T>,
@@ -143,8 +143,8 @@ impl<T: Element> WinogradPlan<T> {
             columns,
             bias: to.bias,
             finish: to.finish,
-            // SAFETY: the products hold whole vectors of every point; the outputs are those of the tile that exist, in the
-            // output or in a buffer with room for whole tiles.
+            // SAFETY: the products hold whole vectors of every point; the outputs are those of the tile that exist, in
+            // the output or in a buffer with room for whole tiles.
             _vouched: unsafe { Vouched::new() },
         };
         T::dispatch(self.problem.isa, transform);

@@ -1,5 +1,5 @@
-//! Many calls of a function of any library, with nothing in between: what a short call takes is less than what it takes to
-//! get there from Python.
+//! Many calls of a function of any library, with nothing in between: what a short call takes is less than what it takes
+//! to get there from Python.
 
 use std::ffi::c_int;
 

@@ -1,4 +1,5 @@
-//! Times the convolutions of this crate and of other Rust crates on lists of layers, signals and filters, on one thread.
+//! Times the convolutions of this crate and of other Rust crates on lists of layers, signals and filters, on one
+//! thread.
 //!
 //! ```text
 //! cargo run --release -- resnet50
