@@ -104,8 +104,8 @@ fn convolve_signals<T: Element>(x: View<'_, T>, h: View<'_, T>, mode: Mode) -> R
 /// The centre of the kernel, `[rows / 2, columns / 2]`, lies over the pixel computed, also for even kernels.
 ///
 /// # Errors
-/// [`Error::Length`] if `image` is not as long as `dims` say, [`Error::BorderOfEmptyAxis`] if there is nothing to
-/// repeat, [`Error::TooLarge`] or [`Error::OutOfMemory`] if there is no memory for the result.
+/// [`Error::Length`] if `image` is not as long as `dims` say, [`Error::TooLarge`] or [`Error::OutOfMemory`] if there is no
+/// memory for the result.
 ///
 /// ```
 /// use convolve::{Border, Kernel, filter2d};
@@ -121,19 +121,21 @@ pub fn filter2d<T: Element>(
 ) -> Result<Vec<T>, Error> {
     let [rows, columns, channels] = dims;
     let [tap_rows, tap_columns] = kernel.dims();
-    let count = rows.checked_mul(columns).and_then(|count| count.checked_mul(channels));
-    let expected = count.ok_or(Error::TooLarge { quantity: "the image" })?;
+    let count = || rows.checked_mul(columns)?.checked_mul(channels);
+    let is_empty = dims.contains(&0);
+    let expected =
+        if is_empty { Some(0) } else { count() }.ok_or(Error::TooLarge { quantity: "the image" })?;
     if image.len() != expected {
         return Err(Error::Length { operand: "image", expected, got: image.len() });
     }
-    if expected == 0 && tap_rows * tap_columns > 0 {
+    if is_empty {
         return Ok(Vec::new());
     }
     let padding = Padding::Explicit {
         top: tap_rows / 2,
-        bottom: tap_rows.saturating_sub(1) / 2,
+        bottom: (tap_rows - 1) / 2,
         left: tap_columns / 2,
-        right: tap_columns.saturating_sub(1) / 2,
+        right: (tap_columns - 1) / 2,
     };
     let layout = if channels > 1 { Layout::Nhwc } else { Layout::Nchw };
     let conv = Conv::d2([rows, columns], [tap_rows, tap_columns]).padding(padding).border(border);

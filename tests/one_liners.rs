@@ -121,7 +121,9 @@ fn images_of_the_wrong_length_or_no_pixels() {
     let got = filter2d(&[0.0; 5], [2, 3, 1], &kernel, Border::Zero);
     assert_eq!(got, Err(Error::Length { operand: "image", expected: 6, got: 5 }));
     assert!(filter2d(&[], [usize::MAX, 2, 2], &kernel, Border::Zero).is_err());
-    assert_eq!(filter2d(&[], [0, 4, 3], &kernel, Border::Zero), Ok(vec![]));
+    for empty in [[0, 4, 3], [0, usize::MAX, 2], [usize::MAX, 2, 0]] {
+        assert_eq!(filter2d(&[], empty, &kernel, Border::Replicate), Ok(vec![]));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use core::fmt::{self, Display, Write};
 use core::str::FromStr;
+use std::collections::HashSet;
 
 use super::Conv;
 use super::options::{
@@ -220,10 +221,10 @@ impl Conv {
 
 /// Splits the words at `=`, and refuses a key that comes twice.
 fn pairs<'a>(words: impl Iterator<Item = &'a str>) -> Result<Vec<(&'a str, &'a str)>, Error> {
-    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    let (mut pairs, mut keys) = (Vec::new(), HashSet::new());
     for word in words {
         let (key, value) = word.split_once('=').ok_or_else(|| unreadable(word, "a word `key=value`"))?;
-        if pairs.iter().any(|(seen, _)| *seen == key) {
+        if !keys.insert(key) {
             return Err(unreadable(word, "each key once"));
         }
         pairs.push((key, value));

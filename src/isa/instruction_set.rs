@@ -31,7 +31,9 @@ impl InstructionSet {
     pub fn available() -> Result<&'static [InstructionSet], Error> {
         static AVAILABLE: OnceLock<Result<Vec<InstructionSet>, Error>> = OnceLock::new();
         let remembered = AVAILABLE.get_or_init(|| {
-            let cap = std::env::var(CAP_VARIABLE).ok().filter(|cap| !cap.is_empty());
+            let cap = std::env::var_os(CAP_VARIABLE).filter(|cap| !cap.is_empty());
+            // What is no text is no name either, and is refused.
+            let cap = cap.map(|cap| cap.to_string_lossy().into_owned());
             capped(Token::detect_all(), cap.as_deref())
         });
         remembered.as_deref().map_err(Clone::clone)
