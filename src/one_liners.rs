@@ -121,10 +121,10 @@ pub fn filter2d<T: Element>(
 ) -> Result<Vec<T>, Error> {
     let [rows, columns, channels] = dims;
     let [tap_rows, tap_columns] = kernel.dims();
-    let count = || rows.checked_mul(columns)?.checked_mul(channels);
     let is_empty = dims.contains(&0);
-    let expected =
-        if is_empty { Some(0) } else { count() }.ok_or(Error::TooLarge { quantity: "the image" })?;
+    let count = rows.checked_mul(columns).and_then(|count| count.checked_mul(channels));
+    let count = if is_empty { Some(0) } else { count };
+    let expected = count.ok_or(Error::TooLarge { quantity: "the image" })?;
     if image.len() != expected {
         return Err(Error::Length { operand: "image", expected, got: image.len() });
     }

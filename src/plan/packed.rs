@@ -88,9 +88,9 @@ impl<T: Element> Plan<T> {
         Ok(())
     }
 
-    /// Bytes that a packed kernel takes, without its bias: about those of the kernel for `direct`, `gemm` and
-    /// `depthwise`, more for `dot` where windows have short rows, several times as many for `winograd`, many times as
-    /// many for `fft`; fewer than those of the kernel for `separable`, and what it takes to find its factors.
+    /// Bytes that a packed kernel takes, with what packing needs beside its values, without the bias: about those of the
+    /// kernel for `direct`, `gemm` and `depthwise`, more for `dot` where windows have short rows, several times as many
+    /// for `winograd`, many times as many for `fft`; a column and a row for each term of `separable`.
     pub fn packed_bytes(&self) -> usize {
         let Packing { len, scratch, .. } = self.frozen.packing;
         len.saturating_add(scratch).saturating_mul(T::TYPE.size())
