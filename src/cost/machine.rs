@@ -2,6 +2,9 @@
 
 use std::sync::OnceLock;
 
+use super::Constants;
+use crate::problem::Problem;
+
 /// Cache sizes of one core in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
@@ -17,6 +20,11 @@ pub(crate) struct Machine {
 const COMMON: Machine = Machine { l1: 32 << 10, l2: 512 << 10, l3: 8 << 20 };
 
 impl Machine {
+    /// Whether input and output do not stay in the caches. Half of the third level is counted: others use it, too.
+    pub(crate) fn is_left_by(&self, problem: &Problem) -> bool {
+        Constants::bytes(problem).iter().sum::<f64>() > self.l3 as f64 / 2.0
+    }
+
     /// This machine. Reads the caches at the first call and remembers them.
     pub(crate) fn get() -> &'static Machine {
         static MACHINE: OnceLock<Machine> = OnceLock::new();

@@ -254,6 +254,7 @@ impl<T: Element> ChannelTiles<'_, T> {
             // SAFETY: as in `add_old`.
             unsafe {
                 let to = self.output.offset(*self.outputs.get_unchecked(first + p));
+                self.finish.ask_ahead::<I, VECTORS>(isa, to);
                 for (v, &sum) in sums.iter().enumerate() {
                     if v + 1 < VECTORS {
                         isa.store(to.add(v * I::LANES), sum);

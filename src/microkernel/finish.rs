@@ -9,6 +9,9 @@ use crate::isa::Lanes;
 /// No tile has more values: 14 rows of two vectors of 16.
 const MAX_TILE: usize = 14 * 2 * 16;
 
+/// Bytes from an output that is written to the one that is asked for meanwhile: half or twice as many are slower.
+const AHEAD: usize = 8 << 10;
+
 /// What happens to sums besides the bias, which they start with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Finish<T> {
@@ -18,19 +21,32 @@ pub(crate) struct Finish<T> {
     pub(crate) low: T,
     /// Results above become this. Without activation infinity.
     pub(crate) high: T,
+    /// Whether outputs are asked for before they are written. A cache reads what it does not hold before it takes a
+    /// part of it; tiles write much at once, and would wait for memory.
+    pub(crate) asks_ahead: bool,
 }
 
 impl<T: Element> Finish<T> {
     /// What the request asks for.
     pub(crate) fn new(conv: &Conv) -> Self {
         let [low, high] = conv.activation.limits();
-        Finish { accumulate: T::from_f64(conv.accumulate), low: T::from_f64(low), high: T::from_f64(high) }
+        Finish {
+            accumulate: T::from_f64(conv.accumulate),
+            low: T::from_f64(low),
+            high: T::from_f64(high),
+            asks_ahead: false,
+        }
+    }
+
+    /// The same, where outputs that are written one behind the other leave the caches, if they do.
+    pub(crate) fn asking_ahead(self, is_far: bool) -> Self {
+        Finish { asks_ahead: is_far, ..self }
     }
 
     /// Sums as they are.
     pub(crate) fn plain() -> Self {
         let [low, high] = [f64::NEG_INFINITY, f64::INFINITY];
-        Finish { accumulate: T::default(), low: T::from_f64(low), high: T::from_f64(high) }
+        Finish { accumulate: T::default(), low: T::from_f64(low), high: T::from_f64(high), asks_ahead: false }
     }
 
     /// For one pass of several that add up in the output: the request's accumulation comes with the first, its
@@ -41,6 +57,7 @@ impl<T: Element> Finish<T> {
             accumulate: if is_first { self.accumulate } else { one },
             low: if is_last { self.low } else { T::from_f64(f64::NEG_INFINITY) },
             high: if is_last { self.high } else { T::from_f64(f64::INFINITY) },
+            asks_ahead: self.asks_ahead && is_first,
         }
     }
 
@@ -48,6 +65,16 @@ impl<T: Element> Finish<T> {
     #[inline(always)]
     pub(crate) fn accumulates(&self) -> bool {
         self.accumulate != T::default()
+    }
+
+    /// Asks for the outputs that follow the vectors written at `to`, where that pays.
+    #[inline(always)]
+    pub(crate) fn ask_ahead<I: Lanes<T>, const VECTORS: usize>(&self, isa: I, to: *const T) {
+        if self.asks_ahead {
+            for v in 0..VECTORS {
+                isa.prefetch_near(to.wrapping_add(v * I::LANES).wrapping_byte_add(AHEAD));
+            }
+        }
     }
 
     /// One vector of sums finished; `old` counts only where the old output is read.

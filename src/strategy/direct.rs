@@ -62,7 +62,7 @@ impl<T: Element> Strategy<T> for Direct {
         Ok(if is_channels {
             Box::new(ChannelsPlan::<T>::new(problem, machine)?)
         } else {
-            Box::new(PlanesPlan::<T>::new(problem))
+            Box::new(PlanesPlan::<T>::new(problem, machine))
         })
     }
 }

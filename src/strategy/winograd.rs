@@ -183,7 +183,7 @@ impl<T: Element> WinogradPlan<T> {
         };
         Ok(WinogradPlan {
             extensions: Extensions::new(problem.conv.border),
-            finish: Finish::new(&problem.conv),
+            finish: Finish::new(&problem.conv).asking_ahead(machine.is_left_by(problem)),
             group_len: group_len
                 .filter(is_possible)
                 .ok_or(Error::TooLarge { quantity: "the packed kernel" })?,

@@ -67,7 +67,7 @@ impl<T: Element> ChannelsPlan<T> {
         let cut = Cut::new(problem, machine).ok_or(Error::TooLarge { quantity: "the copied inputs" })?;
         Ok(ChannelsPlan {
             extensions: Extensions::new(problem.conv.border),
-            finish: Finish::new(&problem.conv),
+            finish: Finish::new(&problem.conv).asking_ahead(machine.is_left_by(problem)),
             tasks: [cut.rectangles.all(problem), cut.parts(problem)],
             cut,
             packed_len: packed_len.ok_or(too_large)?,

@@ -60,7 +60,7 @@ pub(super) fn estimate<T: Element>(problem: &Problem, machine: &Machine, kernel:
     let planar = BandShape::new(problem, &spacing, 1);
     let pixel = channels(problem);
     let workspace = pixel.map_or(0, |pixel| BandShape::new(problem, &spacing, pixel).bytes::<T>());
-    let signal = if pixel.is_none() { Signal::<T>::new(problem, &planar) } else { None };
+    let signal = if pixel.is_none() { Signal::<T>::new(problem, machine, &planar) } else { None };
     let workspace = workspace.max(signal.as_ref().map_or(0, Signal::bytes));
     let lanes = shared_lanes(problem, &spacing);
     let order = TapOrder::new(&problem.columns, planar.tap_columns, planar.is_dense, lanes);
@@ -225,7 +225,7 @@ impl<T: Element> PlanesPlan<T> {
         self.through_band(call, kind, &part(above + inner.rows, below, columns.clone()), memory);
     }
 
-    pub(super) fn new(problem: &Problem) -> Self {
+    pub(super) fn new(problem: &Problem, machine: &Machine) -> Self {
         let request = problem;
         let axis = row_axis(problem);
         let items_are_rows = axis != problem.rows;
@@ -238,7 +238,7 @@ impl<T: Element> PlanesPlan<T> {
         // A packing names the classes of one order of taps: that of both.
         let interleaved = Interleaved::new(&problem, &rows)
             .filter(|interleaved| interleaved.band.order.classes == band.order.classes);
-        let signal = if interleaved.is_none() { Signal::new(request, &band.shape) } else { None };
+        let signal = if interleaved.is_none() { Signal::new(request, machine, &band.shape) } else { None };
         PlanesPlan {
             items_are_rows,
             extensions: Extensions::new(problem.conv.border),

@@ -9,6 +9,7 @@ use core::ops::Range;
 use super::band::BandShape;
 use super::planes::{PlanesPlan, TASK_COLUMNS};
 use crate::call::Call;
+use crate::cost::Machine;
 use crate::element::Element;
 use crate::microkernel::Vouched;
 use crate::microkernel::signal_tile::{FewTaps, Pairs, Row, farthest, pairs_pay, phases_len};
@@ -21,6 +22,10 @@ use crate::workspace::{Booking, take};
 const SHORT: usize = 6 << 10;
 /// Values that copies may take.
 const MOST_VALUES: usize = 16 << 10;
+
+/// Bytes from an input that is read to the one that is asked for meanwhile, where signals come from memory: a block of
+/// outputs reads its inputs at once, for which what the processor asks for by itself comes too late.
+const AHEAD: usize = 4 << 10;
 
 /// Whether the channels of a problem are signals.
 pub(super) fn is_signal(problem: &Problem) -> bool {
@@ -86,11 +91,13 @@ pub(super) struct Signal<T> {
     /// Parts that a signal is cut into, and signals.
     chunks: usize,
     signals: usize,
+    /// Whether inputs and outputs do not stay in the caches.
+    is_far: bool,
 }
 
 impl<T: Element> Signal<T> {
     /// `None` where the problem is none of this kind.
-    pub(super) fn new(problem: &Problem, shape: &BandShape) -> Option<Self> {
+    pub(super) fn new(problem: &Problem, machine: &Machine, shape: &BandShape) -> Option<Self> {
         let columns = &problem.columns;
         if !is_signal(problem) || columns.taps != shape.tap_columns || columns.output == 0 {
             return None;
@@ -117,7 +124,9 @@ impl<T: Element> Signal<T> {
         let phases = if tile == Tile::Pairs { phases_len(lanes, columns.taps) } else { 0 };
         let [chunks, signals] = [output.div_ceil(TASK_COLUMNS), problem.batch() * problem.groups()];
         let whole = (outside.is_some() && chunks == 1).then(|| Span::new(columns, 0..output));
-        let signal = Signal { tile, outside, whole, in_place, lanes, copied, phases, chunks, signals };
+        let is_far = machine.is_left_by(problem);
+        let signal =
+            Signal { tile, outside, whole, in_place, lanes, copied, phases, chunks, signals, is_far };
         (copied <= MOST_VALUES).then_some(signal)
     }
 
@@ -263,7 +272,7 @@ impl<T: Element> Job<'_, T> {
             step: 1,
             output: self.call.output_at(item, channel, [0, columns.start]),
             width: columns.len(),
-            ahead: None,
+            ahead: self.signal.is_far.then(|| input.wrapping_byte_add(AHEAD)),
             bias: self.call.bias(channel),
             finish: &self.plan.finish,
             // SAFETY: inputs as the caller vouches; outputs inside the output view, whose shape was checked, and
