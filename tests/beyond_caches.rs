@@ -1,0 +1,61 @@
+//! Inputs and outputs that leave the caches, which some loops ask for ahead of time: results are the same.
+
+use convolve::{Conv, Element, InstructionSet, Layout, View, ViewMut};
+
+/// Whole numbers, so that sums are exact.
+fn whole_numbers<T: Element>(count: usize) -> Vec<T> {
+    (0..count).map(|i| T::from_f64((i * 7919 % 31) as f64 - 15.0)).collect()
+}
+
+/// The outputs of a request in channels-last layout, on an instruction set.
+fn outputs<T: Element>(conv: &Conv, input: &[T], kernel: &[T], isa: InstructionSet) -> Vec<T> {
+    let conv = conv.clone().layouts(Layout::Nhwc, Layout::Nhwc).strategy("direct").instruction_set(isa);
+    let plan = conv.plan::<T>().expect("a valid request");
+    let packed =
+        plan.pack(View::nchw(kernel, plan.kernel_shape()).expect("fits"), None).expect("enough memory");
+    let mut output = vec![T::from_f64(f64::NAN); plan.output_shape().iter().product()];
+    let from = View::new(input, plan.input_shape(), Layout::Nhwc).expect("fits");
+    let to = ViewMut::new(&mut output, plan.output_shape(), Layout::Nhwc).expect("fits");
+    let mut workspace = plan.workspace().expect("enough memory");
+    plan.execute(&packed, from, to, &mut workspace).expect("shapes fit");
+    output
+}
+
+#[test]
+fn long_signals() {
+    fn of<T: Element>(taps: usize) {
+        let samples = 5_000_000;
+        let (input, kernel) = (whole_numbers::<T>(samples), whole_numbers::<T>(taps));
+        for &isa in InstructionSet::available().expect("CONVOLVE_ISA is a known name") {
+            let results = outputs(&Conv::d1(samples, taps), &input, &kernel, isa);
+            assert_eq!(results.len(), samples - taps + 1);
+            for (x, (result, window)) in results.iter().zip(input.windows(taps)).enumerate() {
+                let sum: f64 = window.iter().zip(&kernel).map(|(a, b)| a.to_f64() * b.to_f64()).sum();
+                assert_eq!(result.to_f64(), sum, "{taps} taps on {isa}, output {x}");
+            }
+        }
+    }
+    of::<f32>(3);
+    of::<f32>(5);
+    of::<f64>(4);
+}
+
+#[test]
+fn layers_with_many_outputs() {
+    let (size, taps, channels) = (300, 2, 64);
+    let (input, kernel) = (whole_numbers::<f32>(size * size), whole_numbers::<f32>(channels * taps * taps));
+    let conv = Conv::d2([size, size], [taps, taps]).channels(1, channels);
+    let across = size - taps + 1;
+    for &isa in InstructionSet::available().expect("CONVOLVE_ISA is a known name") {
+        let results = outputs(&conv, &input, &kernel, isa);
+        assert_eq!(results.len(), across * across * channels);
+        for (i, &result) in results.iter().enumerate() {
+            let (pixel, channel) = (i / channels, i % channels);
+            let first = pixel / across * size + pixel % across;
+            let kernel = &kernel[channel * taps * taps..];
+            let window = [0, 1, size, size + 1].map(|at| input[first + at]);
+            let sum: f32 = window.iter().zip(kernel).map(|(a, b)| a * b).sum();
+            assert_eq!(result, sum, "channel {channel} of pixel {pixel} on {isa}");
+        }
+    }
+}
