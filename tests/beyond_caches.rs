@@ -1,4 +1,5 @@
-//! Inputs and outputs that leave the caches, which some loops ask for ahead of time: results are the same.
+//! Inputs and outputs that leave the caches (third levels of up to 40 MB), which some loops ask for ahead of time:
+//! results are the same.
 
 use convolve::{Conv, Element, InstructionSet, Layout, View, ViewMut};
 
