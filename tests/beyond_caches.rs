@@ -8,9 +8,9 @@ fn whole_numbers<T: Element>(count: usize) -> Vec<T> {
     (0..count).map(|i| T::from_f64((i * 7919 % 31) as f64 - 15.0)).collect()
 }
 
-/// The outputs of a request in channels-last layout, on an instruction set.
+/// The outputs of a request, which names the strategy, in channels-last layout, on an instruction set.
 fn outputs<T: Element>(conv: &Conv, input: &[T], kernel: &[T], isa: InstructionSet) -> Vec<T> {
-    let conv = conv.clone().layouts(Layout::Nhwc, Layout::Nhwc).strategy("direct").instruction_set(isa);
+    let conv = conv.clone().layouts(Layout::Nhwc, Layout::Nhwc).instruction_set(isa);
     let plan = conv.plan::<T>().expect("a valid request");
     let packed =
         plan.pack(View::nchw(kernel, plan.kernel_shape()).expect("fits"), None).expect("enough memory");
@@ -28,7 +28,7 @@ fn long_signals() {
         let samples = 5_000_000;
         let (input, kernel) = (whole_numbers::<T>(samples), whole_numbers::<T>(taps));
         for &isa in InstructionSet::available().expect("CONVOLVE_ISA is a known name") {
-            let results = outputs(&Conv::d1(samples, taps), &input, &kernel, isa);
+            let results = outputs(&Conv::d1(samples, taps).strategy("direct"), &input, &kernel, isa);
             assert_eq!(results.len(), samples - taps + 1);
             for (x, (result, window)) in results.iter().zip(input.windows(taps)).enumerate() {
                 let sum: f64 = window.iter().zip(&kernel).map(|(a, b)| a.to_f64() * b.to_f64()).sum();
@@ -45,7 +45,7 @@ fn long_signals() {
 fn layers_with_many_outputs() {
     let (size, taps, channels) = (300, 2, 64);
     let (input, kernel) = (whole_numbers::<f32>(size * size), whole_numbers::<f32>(channels * taps * taps));
-    let conv = Conv::d2([size, size], [taps, taps]).channels(1, channels);
+    let conv = Conv::d2([size, size], [taps, taps]).channels(1, channels).strategy("direct");
     let across = size - taps + 1;
     for &isa in InstructionSet::available().expect("CONVOLVE_ISA is a known name") {
         let results = outputs(&conv, &input, &kernel, isa);
@@ -58,5 +58,20 @@ fn layers_with_many_outputs() {
             let sum: f32 = window.iter().zip(kernel).map(|(a, b)| a * b).sum();
             assert_eq!(result, sum, "channel {channel} of pixel {pixel} on {isa}");
         }
+    }
+}
+
+#[test]
+fn transformed_layers_with_many_outputs() {
+    let (size, channels) = (300, [2, 64]);
+    let input = whole_numbers::<f32>(size * size * channels[0]);
+    let kernel = whole_numbers::<f32>(channels[0] * channels[1] * 9);
+    let conv = Conv::d2([size, size], [3, 3]).channels(channels[0], channels[1]);
+    for &isa in InstructionSet::available().expect("CONVOLVE_ISA is a known name") {
+        let [sums, transformed] = ["direct", "winograd"]
+            .map(|strategy| outputs(&conv.clone().strategy(strategy), &input, &kernel, isa));
+        // Sums are whole numbers, and the errors of `winograd` far below a half.
+        let wrong = sums.iter().zip(&transformed).position(|(sum, other)| *sum != other.round());
+        assert_eq!(wrong, None, "first output that differs on {isa}");
     }
 }

@@ -9,7 +9,7 @@ use crate::isa::Lanes;
 /// No tile has more values: 14 rows of two vectors of 16.
 const MAX_TILE: usize = 14 * 2 * 16;
 
-/// Bytes from an output that is written to the one that is asked for meanwhile: half or twice as many are slower.
+/// Bytes from an output that is written to the one that is asked for meanwhile: fewer are slower, more no faster.
 const AHEAD: usize = 8 << 10;
 
 /// What happens to sums besides the bias, which they start with.
