@@ -75,7 +75,8 @@ impl ChannelPanels {
     }
 
     /// Lays out a kernel: `read` gets a step `k < depth`, a channel, and room for the values of that step of the
-    /// channel and those that follow it. Fills `width() * depth` values, with zeros for idle lanes.
+    /// channel and those that follow it. Fills `width() * depth` values: idle lanes with zeros, or, where half of a
+    /// vector is idle, with the other half once more.
     pub(crate) fn pack<T: Copy + Default>(
         self,
         packed: &mut [T],
@@ -89,6 +90,10 @@ impl ChannelPanels {
                 let (channels, idle) = step.split_at_mut(panel.channels);
                 read(k, panel.first, channels);
                 idle.fill(T::default());
+                if 2 * idle.len() >= self.lanes {
+                    let middle = width - self.lanes / 2;
+                    step.copy_within(width - self.lanes..middle, middle);
+                }
             }
         }
     }

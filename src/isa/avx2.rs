@@ -15,7 +15,7 @@ macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $masks:ident, $splat:ident, $load:ident, $load_masked:ident,
      $store:ident, $store_masked:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
      $mul_sub:ident, $neg_mul_add:ident, $max:ident, $min:ident, $transpose:ident, $deinterleave:ident,
-     $pattern:ident, $permute:ident, $blend:ident, $as_mask:ident, $as_vector:ident) => {
+     $pattern:ident, $permute:ident, $blend:ident, $as_mask:ident, $as_vector:ident, $join:expr) => {
         impl Lanes<$element> for Avx2 {
             type Vector = $vector;
             type Pattern = __m256i;
@@ -127,6 +127,14 @@ macro_rules! lanes {
             fn permute(self, vector: $vector, pattern: __m256i) -> $vector {
                 // SAFETY: the token proves AVX2.
                 unsafe { $permute(vector, pattern) }
+            }
+
+            const JOINS: bool = true;
+
+            #[inline(always)]
+            fn join_halves(self, low: $vector, high: $vector) -> $vector {
+                // SAFETY: the token proves AVX2.
+                unsafe { $join(low, high) }
             }
 
             #[inline(always)]
@@ -293,11 +301,11 @@ lanes!(
     f32, __m256, 8, MASK_32, _mm256_set1_ps, _mm256_loadu_ps, _mm256_maskload_ps, _mm256_storeu_ps,
     _mm256_maskstore_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_mul_ps, _mm256_fmadd_ps, _mm256_fmsub_ps,
     _mm256_fnmadd_ps, _mm256_max_ps, _mm256_min_ps, transpose_8x8, deinterleave_32, pattern_32, _mm256_permutevar8x32_ps,
-    _mm256_blendv_ps, mask_32, _mm256_castsi256_ps
+    _mm256_blendv_ps, mask_32, _mm256_castsi256_ps, _mm256_blend_ps::<0xf0>
 );
 lanes!(
     f64, __m256d, 4, MASK_64, _mm256_set1_pd, _mm256_loadu_pd, _mm256_maskload_pd, _mm256_storeu_pd,
     _mm256_maskstore_pd, _mm256_add_pd, _mm256_sub_pd, _mm256_mul_pd, _mm256_fmadd_pd, _mm256_fmsub_pd,
     _mm256_fnmadd_pd, _mm256_max_pd, _mm256_min_pd, transpose_4x4, deinterleave_64, pattern_64, permute_64, _mm256_blendv_pd,
-    mask_64, _mm256_castsi256_pd
+    mask_64, _mm256_castsi256_pd, _mm256_blend_pd::<0b1100>
 );

@@ -13,7 +13,7 @@ macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $mask:ty, $splat:ident, $load:ident, $load_masked:ident, $load_over:ident,
      $store:ident, $store_masked:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
      $mul_sub:ident, $neg_mul_add:ident, $max:ident, $min:ident, $transpose:ident,
-     $pattern:ident, $permute:ident, $shifts:ident, $permute_two:ident) => {
+     $pattern:ident, $permute:ident, $shifts:ident, $permute_two:ident, $blend:ident) => {
         impl Lanes<$element> for Avx512 {
             type Vector = $vector;
             type Pattern = __m512i;
@@ -123,6 +123,14 @@ macro_rules! lanes {
                 debug_assert!(by <= $lanes);
                 // SAFETY: the token proves AVX-512.
                 unsafe { $permute_two(low, $shifts(by), high) }
+            }
+
+            const JOINS: bool = true;
+
+            #[inline(always)]
+            fn join_halves(self, low: $vector, high: $vector) -> $vector {
+                // SAFETY: the token proves AVX-512.
+                unsafe { $blend(first_lanes::<$lanes>($lanes / 2) as $mask, high, low) }
             }
 
             #[inline(always)]
@@ -297,11 +305,11 @@ lanes!(
     f32, __m512, 16, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_mask_loadu_ps, _mm512_storeu_ps,
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_fmadd_ps, _mm512_fmsub_ps,
     _mm512_fnmadd_ps, _mm512_max_ps, _mm512_min_ps, transpose_16x16, pattern_32, _mm512_permutexvar_ps,
-    shifts_32, _mm512_permutex2var_ps
+    shifts_32, _mm512_permutex2var_ps, _mm512_mask_blend_ps
 );
 lanes!(
     f64, __m512d, 8, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_maskz_loadu_pd, _mm512_mask_loadu_pd, _mm512_storeu_pd,
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd,
     _mm512_fnmadd_pd, _mm512_max_pd, _mm512_min_pd, transpose_8x8, pattern_64, _mm512_permutexvar_pd,
-    shifts_64, _mm512_permutex2var_pd
+    shifts_64, _mm512_permutex2var_pd, _mm512_mask_blend_pd
 );

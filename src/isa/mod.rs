@@ -121,6 +121,16 @@ pub trait Lanes<T>: Isa {
     {
         by_memory::shift(self, low, high, by)
     }
+    /// Whether [`join_halves`](Lanes::join_halves) costs less than a multiply-add.
+    const JOINS: bool = false;
+    /// The first half of the lanes of `low` and the last half of those of `high`.
+    #[inline(always)]
+    fn join_halves(self, low: Self::Vector, high: Self::Vector) -> Self::Vector
+    where
+        T: Copy,
+    {
+        by_memory::join_halves(self, low, high)
+    }
     /// The elements of even and of odd places of two vectors, one behind the other.
     #[inline(always)]
     fn deinterleave(self, low: Self::Vector, high: Self::Vector) -> [Self::Vector; 2]

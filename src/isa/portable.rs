@@ -114,6 +114,15 @@ macro_rules! lanes {
                 vector.simd_gt(bound).bitselect(bound, vector)
             }
 
+            const JOINS: bool = true;
+
+            #[inline(always)]
+            fn join_halves(self, low: $vector, high: $vector) -> $vector {
+                let (low, mut lanes) = (low.to_array(), high.to_array());
+                lanes[..$lanes / 2].copy_from_slice(&low[..$lanes / 2]);
+                $vector::from(lanes)
+            }
+
             #[inline(always)]
             unsafe fn pattern(self, lanes: *const u32) -> [u32; $lanes] {
                 // SAFETY: the caller vouches for the numbers.

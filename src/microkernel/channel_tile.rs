@@ -17,6 +17,10 @@
 //!
 //! Per value of the window a tile of 6 pixels x 4 vectors takes 4 + 6 loads for 24 multiply-adds.
 
+mod halved;
+
+use halved::max_pairs;
+
 use super::finish::Finish;
 use super::{HotLoop, Vouched};
 use crate::element::Element;
@@ -47,8 +51,9 @@ pub(crate) const fn max_pixels(vectors: usize, registers: usize) -> usize {
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     let tile = |vectors| vectors * max_pixels(vectors, registers);
     let widest = (registers >= 32).then_some(WIDEST);
-    let sizes = (1..=max_vectors(registers)).chain(widest);
-    sizes.map(|vectors| HotLoop { microkernel: "ChannelTiles", multiply_adds: tile(vectors) }).collect()
+    let sizes = (1..=max_vectors(registers)).chain(widest).map(tile);
+    let halved = (2..=max_vectors(registers)).map(|vectors| (2 * vectors - 1) * max_pairs(vectors, registers));
+    sizes.chain(halved).map(|multiply_adds| HotLoop { microkernel: "ChannelTiles", multiply_adds }).collect()
 }
 
 /// Neighbouring values of the window.
@@ -68,7 +73,8 @@ unsafe impl AnyBits for Run {}
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
 /// * `windows[p] + run.offset + i` is readable for all pixels `p`, `i < run.len` of every run;
-/// * `weights` has `vectors * lanes` readable values for each value of the window;
+/// * `weights` has `vectors * lanes` readable values for each value of the window; where channels fill at most half of
+///   the last vector, its second half repeats the first;
 /// * `output + outputs[p] + c` is readable and writable for all pixels `p`, `c < channels`;
 /// * `windows` and `outputs` are of equal length, `1 <= vectors <= max_vectors(registers)`, or [`WIDEST`] with 32
 ///   registers, and `(vectors - 1) * lanes < channels <= vectors * lanes`; the bias, if any, has `channels` readable
@@ -95,6 +101,9 @@ impl<T: Element> Microkernel<T> for ChannelTiles<'_, T> {
         // SAFETY: the maker of `self` vouches for every pixel.
         unsafe {
             match self.vectors {
+                2 if self.is_halved::<I>() => self.all_pairs::<I, 1, 2>(isa),
+                3 if self.is_halved::<I>() => self.all_pairs::<I, 2, 3>(isa),
+                4 if self.is_halved::<I>() => self.all_pairs::<I, 3, 4>(isa),
                 WIDEST if I::REGISTERS >= 32 => self.all_pixels::<I, WIDEST>(isa),
                 4 if max_vectors(I::REGISTERS) >= 4 => self.all_pixels::<I, 4>(isa),
                 3 if max_vectors(I::REGISTERS) >= 3 => self.all_pixels::<I, 3>(isa),
@@ -115,18 +124,9 @@ impl<T: Element> ChannelTiles<'_, T> {
         let count = self.windows.len();
         let tiles = count.div_ceil(max_pixels(VECTORS, I::REGISTERS));
         let mut pixel = 0;
-        let steps: usize = self.runs.iter().map(|run| run.len).sum();
-        let mut weights = self.weights;
-        for left in (1..=tiles).rev() {
-            // The weights of the next block follow those of this one; each of the first tiles asks for a part of them,
-            // the others for the inputs of the tiles to come.
-            let ahead = if tiles - left < VECTORS {
-                weights = weights.wrapping_add(steps * I::LANES);
-                weights.wrapping_add((VECTORS - 1) * steps * I::LANES)
-            } else {
-                self.first_input(pixel + max_pixels(VECTORS, I::REGISTERS))
-            };
-            let pixels = (count - pixel) / left;
+        for tile in 0..tiles {
+            let ahead = self.ahead::<I>(tile, pixel + max_pixels(VECTORS, I::REGISTERS));
+            let pixels = (count - pixel) / (tiles - tile);
             macro_rules! by_pixels {
                 ($($pixels:literal)+) => {
                     match pixels {
@@ -142,6 +142,18 @@ impl<T: Element> ChannelTiles<'_, T> {
             }
             by_pixels!(10 9 8 7 6 5 4 3 2 1);
             pixel += pixels;
+        }
+    }
+
+    /// What a tile asks for. The weights of the next block follow those of this one; each of the first tiles asks for a
+    /// part of them, the others for the inputs of the tiles to come, from pixel `next` on.
+    #[inline(always)]
+    fn ahead<I: Lanes<T>>(&self, tile: usize, next: usize) -> *const T {
+        if tile < self.vectors {
+            let steps: usize = self.runs.iter().map(|run| run.len).sum();
+            self.weights.wrapping_add((self.vectors + tile) * steps * I::LANES)
+        } else {
+            self.first_input(next)
         }
     }
 
