@@ -3,7 +3,7 @@
 
 mod support;
 
-use convolve::{Border, Borders, Conv, Element, Layout, Padding, Plan};
+use convolve::{Activation, Border, Borders, Conv, Element, Layout, Padding, Plan};
 use support::random::Random;
 use support::run::{Operands, ROUND, combinations, forced};
 
@@ -202,6 +202,24 @@ fn every_channel_count_around_panels() {
                 check::<f32>(&conv, layout, &mut random);
             }
         }
+    }
+}
+
+/// Two pixels share the last vector of channels where these fill at most half of it; pixels are taken by twos then.
+#[test]
+fn channels_that_fill_half_a_vector() {
+    let mut random = Random(19);
+    for outputs in [3, 6, 9, 12, 17, 24, 25, 40, 55, 56, 57, 72] {
+        for pixels in 1..=23 {
+            let conv = Conv::d2([1, pixels], [1, 1]).channels(3, outputs).layout(Layout::Nhwc);
+            check::<f32>(&conv, Layout::Nhwc, &mut random);
+            let conv = conv.accumulate(2.0).activation(Activation::Clamp { min: -9.0, max: 12.0 });
+            check::<f64>(&conv, Layout::Nhwc, &mut random);
+            check::<f32>(&conv, Layout::Nchw, &mut random);
+        }
+        let conv = Conv::d2([7, 5], [3, 3]).channels(4, 2 * outputs).groups(2).padding(Padding::Same);
+        check::<f32>(&conv, Layout::Nhwc, &mut random);
+        check::<f64>(&conv, Layout::Nhwc, &mut random);
     }
 }
 

@@ -125,7 +125,7 @@ mod tests {
         panels.pack(&mut packed, 2, |k, first, channels| {
             (first..).zip(channels).for_each(|(channel, value)| *value = 10 * channel + k + 1);
         });
-        assert_eq!(packed, [1, 11, 21, 31, 2, 12, 22, 32, 41, 0, 42, 0]);
+        assert_eq!(packed, [1, 11, 21, 31, 2, 12, 22, 32, 41, 41, 42, 42]);
         let last = panels.panels(1..2).next().unwrap();
         assert_eq!(panels.start(&last, 2, 1), 10);
     }

@@ -132,7 +132,8 @@ macro_rules! lanes {
             const JOINS: bool = true;
 
             #[inline(always)]
-            fn join_halves(self, low: $vector, high: $vector) -> $vector {
+            fn join_halves(self, low: $vector, high: $vector, count: usize) -> $vector {
+                debug_assert!(2 * count <= $lanes);
                 // SAFETY: the token proves AVX2.
                 unsafe { $join(low, high) }
             }

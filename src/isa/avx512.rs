@@ -128,9 +128,11 @@ macro_rules! lanes {
             const JOINS: bool = true;
 
             #[inline(always)]
-            fn join_halves(self, low: $vector, high: $vector) -> $vector {
+            fn join_halves(self, low: $vector, high: $vector, count: usize) -> $vector {
+                debug_assert!(2 * count <= $lanes);
+                // A mask that is known would become a permutation, which takes longer.
                 // SAFETY: the token proves AVX-512.
-                unsafe { $blend(first_lanes::<$lanes>($lanes / 2) as $mask, high, low) }
+                unsafe { $blend(first_lanes::<$lanes>(count) as $mask, high, low) }
             }
 
             #[inline(always)]

@@ -123,13 +123,14 @@ pub trait Lanes<T>: Isa {
     }
     /// Whether [`join_halves`](Lanes::join_halves) costs less than a multiply-add.
     const JOINS: bool = false;
-    /// The first half of the lanes of `low` and the last half of those of `high`.
+    /// The first `count <= LANES / 2` lanes of `low`, and from the middle on as many of `high`, each in its place; the
+    /// other lanes are those of either.
     #[inline(always)]
-    fn join_halves(self, low: Self::Vector, high: Self::Vector) -> Self::Vector
+    fn join_halves(self, low: Self::Vector, high: Self::Vector, count: usize) -> Self::Vector
     where
         T: Copy,
     {
-        by_memory::join_halves(self, low, high)
+        by_memory::join_halves(self, low, high, count)
     }
     /// The elements of even and of odd places of two vectors, one behind the other.
     #[inline(always)]

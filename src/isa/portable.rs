@@ -117,7 +117,8 @@ macro_rules! lanes {
             const JOINS: bool = true;
 
             #[inline(always)]
-            fn join_halves(self, low: $vector, high: $vector) -> $vector {
+            fn join_halves(self, low: $vector, high: $vector, count: usize) -> $vector {
+                debug_assert!(2 * count <= $lanes);
                 let (low, mut lanes) = (low.to_array(), high.to_array());
                 lanes[..$lanes / 2].copy_from_slice(&low[..$lanes / 2]);
                 $vector::from(lanes)

@@ -52,7 +52,8 @@ pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     let tile = |vectors| vectors * max_pixels(vectors, registers);
     let widest = (registers >= 32).then_some(WIDEST);
     let sizes = (1..=max_vectors(registers)).chain(widest).map(tile);
-    let halved = (2..=max_vectors(registers)).map(|vectors| (2 * vectors - 1) * max_pairs(vectors, registers));
+    let halved =
+        (2..=max_vectors(registers)).map(|vectors| (2 * vectors - 1) * max_pairs(vectors, registers));
     sizes.chain(halved).map(|multiply_adds| HotLoop { microkernel: "ChannelTiles", multiply_adds }).collect()
 }
 
@@ -266,7 +267,7 @@ impl<T: Element> ChannelTiles<'_, T> {
             // SAFETY: as in `add_old`.
             unsafe {
                 let to = self.output.offset(*self.outputs.get_unchecked(first + p));
-                self.finish.ask_ahead::<I, VECTORS>(isa, to);
+                self.finish.ask_ahead(isa, to, VECTORS);
                 for (v, &sum) in sums.iter().enumerate() {
                     if v + 1 < VECTORS {
                         isa.store(to.add(v * I::LANES), sum);

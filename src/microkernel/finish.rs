@@ -67,11 +67,11 @@ impl<T: Element> Finish<T> {
         self.accumulate != T::default()
     }
 
-    /// Asks for the outputs that follow the vectors written at `to`, where that pays.
+    /// Asks for the outputs that follow the `vectors` written at `to`, where that pays.
     #[inline(always)]
-    pub(crate) fn ask_ahead<I: Lanes<T>, const VECTORS: usize>(&self, isa: I, to: *const T) {
+    pub(crate) fn ask_ahead<I: Lanes<T>>(&self, isa: I, to: *const T, vectors: usize) {
         if self.asks_ahead {
-            for v in 0..VECTORS {
+            for v in 0..vectors {
                 isa.prefetch_near(to.wrapping_add(v * I::LANES).wrapping_byte_add(AHEAD));
             }
         }

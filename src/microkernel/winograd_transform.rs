@@ -319,7 +319,7 @@ impl<T: Element> OutputTransform<T> {
             let to = self.to.offset(offset).add(c);
             let old = if self.finish.accumulates() { isa.load_part(to, count) } else { sum };
             let result = self.finish.vector(isa, sum, old);
-            self.finish.ask_ahead::<I, 1>(isa, to);
+            self.finish.ask_ahead(isa, to, 1);
             isa.store_part(to, result, count);
         }
     }

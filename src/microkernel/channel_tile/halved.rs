@@ -105,6 +105,7 @@ impl<T: Element> ChannelTiles<'_, T> {
             if self.finish.accumulates() {
                 self.add_old_pairs(isa, &mut sums, first);
             }
+            let last = self.channels - WHOLE * I::LANES;
             let mut weights = self.weights;
             for run in self.runs {
                 for k in run.offset..run.offset + run.len as isize {
@@ -115,11 +116,11 @@ impl<T: Element> ChannelTiles<'_, T> {
                     let shared = isa.load(weights.add(WHOLE * I::LANES));
                     for (sums, inputs) in sums.iter_mut().zip(&inputs) {
                         let values = [isa.splat(*inputs[0].offset(k)), isa.splat(*inputs[1].offset(k))];
-                        for v in 0..WHOLE {
-                            sums.whole[0][v] = isa.mul_add(values[0], vectors[v], sums.whole[0][v]);
-                            sums.whole[1][v] = isa.mul_add(values[1], vectors[v], sums.whole[1][v]);
+                        for (v, &vector) in vectors.iter().enumerate() {
+                            sums.whole[0][v] = isa.mul_add(values[0], vector, sums.whole[0][v]);
+                            sums.whole[1][v] = isa.mul_add(values[1], vector, sums.whole[1][v]);
                         }
-                        let both = isa.join_halves(values[0], values[1]);
+                        let both = isa.join_halves(values[0], values[1], last);
                         sums.shared = isa.mul_add(both, shared, sums.shared);
                     }
                     weights = weights.add((WHOLE + 1) * I::LANES);
@@ -127,8 +128,8 @@ impl<T: Element> ChannelTiles<'_, T> {
                     ahead = ahead.wrapping_add(I::LANES);
                 }
             }
-            for pair in 0..PAIRS {
-                self.write_pair(isa, &sums[pair], first + 2 * pair);
+            for (pair, sums) in sums.iter().enumerate() {
+                self.write_pair(isa, sums, first + 2 * pair);
             }
         }
     }
@@ -146,7 +147,7 @@ impl<T: Element> ChannelTiles<'_, T> {
                     pair.whole[1][v] = pair.whole[0][v];
                 }
                 let last = isa.load_part(bias.add(WHOLE * I::LANES), self.channels - WHOLE * I::LANES);
-                pair.shared = join(isa, last, last);
+                pair.shared = join(isa, [last; 2], self.channels - WHOLE * I::LANES);
             }
         }
         pair
@@ -175,7 +176,7 @@ impl<T: Element> ChannelTiles<'_, T> {
                     *last = isa.load_part(from.add(WHOLE * I::LANES), self.channels - WHOLE * I::LANES);
                 }
             }
-            sums.shared = isa.mul_add(factor, join(isa, last[0], last[1]), sums.shared);
+            sums.shared = isa.mul_add(factor, join(isa, last, self.channels - WHOLE * I::LANES), sums.shared);
         }
     }
 
@@ -194,13 +195,13 @@ impl<T: Element> ChannelTiles<'_, T> {
         self.finish.limit(isa, &mut shared);
         let [[shared]] = shared;
         let last = [shared, isa.shift(shared, shared, I::LANES / 2)];
-        for p in 0..2 {
+        for (p, whole) in whole.iter().enumerate() {
             // SAFETY: as in `add_old_pairs`.
             unsafe {
                 let to = self.output.offset(*self.outputs.get_unchecked(first + p));
-                self.finish.ask_ahead::<I, 2>(isa, to);
-                for v in 0..WHOLE {
-                    isa.store(to.add(v * I::LANES), whole[p][v]);
+                self.finish.ask_ahead(isa, to, WHOLE + 1);
+                for (v, &sum) in whole.iter().enumerate() {
+                    isa.store(to.add(v * I::LANES), sum);
                 }
                 isa.store_part(to.add(WHOLE * I::LANES), last[p], self.channels - WHOLE * I::LANES);
             }
@@ -208,8 +209,8 @@ impl<T: Element> ChannelTiles<'_, T> {
     }
 }
 
-/// The first lanes of two vectors, half as many as there are of each.
+/// The first `count` lanes of two vectors, in either half.
 #[inline(always)]
-fn join<T: Element, I: Lanes<T>>(isa: I, first: I::Vector, second: I::Vector) -> I::Vector {
-    isa.join_halves(first, isa.shift(second, second, I::LANES / 2))
+fn join<T: Element, I: Lanes<T>>(isa: I, [low, high]: [I::Vector; 2], count: usize) -> I::Vector {
+    isa.join_halves(low, isa.shift(high, high, I::LANES / 2), count)
 }
