@@ -17,8 +17,10 @@
 //!
 //! Per value of the window a tile of 6 pixels x 4 vectors takes 4 + 6 loads for 24 multiply-adds.
 
+mod even;
 mod halved;
 
+use even::most_even;
 use halved::max_pairs;
 
 use super::finish::Finish;
@@ -54,7 +56,11 @@ pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     let sizes = (1..=max_vectors(registers)).chain(widest).map(tile);
     let halved =
         (2..=max_vectors(registers)).map(|vectors| (2 * vectors - 1) * max_pairs(vectors, registers));
-    sizes.chain(halved).map(|multiply_adds| HotLoop { microkernel: "ChannelTiles", multiply_adds }).collect()
+    sizes
+        .chain(halved)
+        .chain([most_even(registers)])
+        .map(|multiply_adds| HotLoop { microkernel: "ChannelTiles", multiply_adds })
+        .collect()
 }
 
 /// Neighbouring values of the window.
@@ -109,7 +115,7 @@ impl<T: Element> Microkernel<T> for ChannelTiles<'_, T> {
                 4 if max_vectors(I::REGISTERS) >= 4 => self.all_pixels::<I, 4>(isa),
                 3 if max_vectors(I::REGISTERS) >= 3 => self.all_pixels::<I, 3>(isa),
                 2 => self.all_pixels::<I, 2>(isa),
-                _ => self.all_pixels::<I, 1>(isa),
+                _ => self.all_even::<I>(isa),
             }
         }
     }
@@ -128,22 +134,37 @@ impl<T: Element> ChannelTiles<'_, T> {
         for tile in 0..tiles {
             let ahead = self.ahead::<I>(tile, pixel + max_pixels(VECTORS, I::REGISTERS));
             let pixels = (count - pixel) / (tiles - tile);
-            macro_rules! by_pixels {
-                ($($pixels:literal)+) => {
-                    match pixels {
-                        $(
-                            // SAFETY: pixels of the list. Larger tiles are never asked for.
-                            $pixels if $pixels <= max_pixels(VECTORS, I::REGISTERS) => unsafe {
-                                self.tile::<I, $pixels, VECTORS>(isa, pixel, ahead)
-                            },
-                        )+
-                        _ => {}
-                    }
-                };
-            }
-            by_pixels!(10 9 8 7 6 5 4 3 2 1);
+            // SAFETY: pixels of the list.
+            unsafe { self.tile_of::<I, VECTORS>(isa, pixel, pixels, ahead) };
             pixel += pixels;
         }
+    }
+
+    /// # Safety
+    /// See [`ChannelTiles`]; `VECTORS == vectors`, and there are `pixels` pixels from `first` on, no more than a tile
+    /// has.
+    #[inline(always)]
+    unsafe fn tile_of<I: Lanes<T>, const VECTORS: usize>(
+        &self,
+        isa: I,
+        first: usize,
+        pixels: usize,
+        ahead: *const T,
+    ) {
+        macro_rules! by_pixels {
+            ($($pixels:literal)+) => {
+                match pixels {
+                    $(
+                        // SAFETY: vouched for by the caller. Larger tiles are never asked for.
+                        $pixels if $pixels <= max_pixels(VECTORS, I::REGISTERS) => unsafe {
+                            self.tile::<I, $pixels, VECTORS>(isa, first, ahead)
+                        },
+                    )+
+                    _ => {}
+                }
+            };
+        }
+        by_pixels!(10 9 8 7 6 5 4 3 2 1);
     }
 
     /// What a tile asks for. The weights of the next block follow those of this one; each of the first tiles asks for a

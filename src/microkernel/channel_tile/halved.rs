@@ -75,14 +75,7 @@ impl<T: Element> ChannelTiles<'_, T> {
             pair += in_tile;
         }
         // SAFETY: the pixels left.
-        unsafe {
-            match odd {
-                5 => self.tile::<I, 5, VECTORS>(isa, 2 * pairs, self.weights),
-                3 => self.tile::<I, 3, VECTORS>(isa, 2 * pairs, self.weights),
-                1 => self.tile::<I, 1, VECTORS>(isa, 2 * pairs, self.weights),
-                _ => {}
-            }
-        }
+        unsafe { self.tile_of::<I, VECTORS>(isa, 2 * pairs, odd, self.weights) };
     }
 
     /// `WHOLE` vectors and half a one.
