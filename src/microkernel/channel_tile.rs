@@ -1,5 +1,5 @@
-//! The tile with lanes along output channels: up to four vectors of channels by 6 to 10 output pixels in registers, or
-//! six vectors by 4 pixels.
+//! The tile with lanes along output channels: up to four vectors of channels by 6 to 10 output pixels in registers, six
+//! vectors by 4 pixels, or one by up to 28 (`even`). Half-filled vectors serve two pixels (`halved`).
 //!
 //! ```text
 //! for each value k of the window:
