@@ -223,15 +223,33 @@ fn channels_that_fill_half_a_vector() {
     }
 }
 
+/// Tiles of one vector take up to 28 pixels of a row, or 12, and some of several rows where those are left.
+#[test]
+fn one_vector_of_channels_along_rows_of_any_length() {
+    let mut random = Random(20);
+    for outputs in [2, 7, 16] {
+        for pixels in (10..=36).chain([40, 49, 55, 56, 57, 63, 85, 112]) {
+            let conv = Conv::d2([3, pixels], [1, 1]).channels(2, outputs).layout(Layout::Nhwc);
+            check::<f32>(&conv.clone().stride([2, 1]), Layout::Nhwc, &mut random);
+            let conv = conv.padding(Padding::Explicit { top: 1, bottom: 0, left: 2, right: 1 });
+            let conv = conv.accumulate(-1.0).activation(Activation::Relu);
+            check::<f32>(&conv, Layout::Nhwc, &mut random);
+            check::<f64>(&conv, Layout::Nchw, &mut random);
+        }
+    }
+}
+
 /// The depth of matrices is cut into blocks.
 #[test]
 fn depths_around_blocks() {
     let mut random = Random(9);
     for channels in [63, 64, 255, 256, 257, 511, 513, 1030] {
         for layout in [Layout::Nchw, Layout::Nhwc] {
-            let conv = Conv::d2([3, 6], [1, 1]).channels(channels, 5).layout(layout);
-            check::<f32>(&conv, layout, &mut random);
-            check::<f64>(&conv, layout, &mut random);
+            for outputs in [5, 21] {
+                let conv = Conv::d2([3, 6], [1, 1]).channels(channels, outputs).layout(layout);
+                check::<f32>(&conv, layout, &mut random);
+                check::<f64>(&conv, layout, &mut random);
+            }
         }
     }
 }

@@ -14,7 +14,8 @@ pub(crate) struct ChannelsShape {
     pub(crate) copied: usize,
     /// Steps of the window that are computed, on average: the others lie over zeros.
     pub(crate) depth: f64,
-    /// Vectors of output channels.
+    /// Vectors of output channels. One that two pixels share counts as a whole one, which it is where a choice between
+    /// lanes takes as long as a multiply-add.
     pub(crate) vectors: usize,
 }
 

@@ -129,8 +129,6 @@ macro_rules! lanes {
                 unsafe { $permute(vector, pattern) }
             }
 
-            const JOINS: bool = true;
-
             #[inline(always)]
             fn join_halves(self, low: $vector, high: $vector, count: usize) -> $vector {
                 debug_assert!(2 * count <= $lanes);

@@ -125,8 +125,6 @@ macro_rules! lanes {
                 unsafe { $permute_two(low, $shifts(by), high) }
             }
 
-            const JOINS: bool = true;
-
             #[inline(always)]
             fn join_halves(self, low: $vector, high: $vector, count: usize) -> $vector {
                 debug_assert!(2 * count <= $lanes);

@@ -21,25 +21,6 @@ pub(super) fn shift<T: Copy, I: Lanes<T>>(isa: I, low: I::Vector, high: I::Vecto
     }
 }
 
-/// See [`Lanes::join_halves`].
-#[inline(always)]
-pub(super) fn join_halves<T: Copy, I: Lanes<T>>(
-    isa: I,
-    low: I::Vector,
-    high: I::Vector,
-    count: usize,
-) -> I::Vector {
-    debug_assert!(2 * count <= I::LANES && I::LANES <= MOST_LANES);
-    let mut values = [const { MaybeUninit::<T>::uninit() }; MOST_LANES];
-    let start: *mut T = values.as_mut_ptr().cast();
-    // SAFETY: a vector fits, all of which is written before it is read.
-    unsafe {
-        isa.store(start, high);
-        isa.store_part(start, low, count);
-        isa.load(start)
-    }
-}
-
 /// See [`Lanes::load_lanes`].
 ///
 /// # Safety

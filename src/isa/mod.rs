@@ -111,6 +111,9 @@ pub trait Lanes<T>: Isa {
     unsafe fn pattern(self, lanes: *const u32) -> Self::Pattern;
     /// `vector` with its elements dealt out as the pattern says; one may go to several lanes.
     fn permute(self, vector: Self::Vector, pattern: Self::Pattern) -> Self::Vector;
+    /// The first `count <= LANES / 2` lanes of `low`, and from the middle on as many of `high`, each in its place; the
+    /// other lanes are those of either.
+    fn join_halves(self, low: Self::Vector, high: Self::Vector, count: usize) -> Self::Vector;
     /// Whether [`shift`](Lanes::shift) costs less than a load that crosses a cache line.
     const SHIFTS: bool = false;
     /// `LANES` elements of two vectors put together, from element `by <= LANES` on.
@@ -120,17 +123,6 @@ pub trait Lanes<T>: Isa {
         T: Copy,
     {
         by_memory::shift(self, low, high, by)
-    }
-    /// Whether [`join_halves`](Lanes::join_halves) costs less than a multiply-add.
-    const JOINS: bool = false;
-    /// The first `count <= LANES / 2` lanes of `low`, and from the middle on as many of `high`, each in its place; the
-    /// other lanes are those of either.
-    #[inline(always)]
-    fn join_halves(self, low: Self::Vector, high: Self::Vector, count: usize) -> Self::Vector
-    where
-        T: Copy,
-    {
-        by_memory::join_halves(self, low, high, count)
     }
     /// The elements of even and of odd places of two vectors, one behind the other.
     #[inline(always)]

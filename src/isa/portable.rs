@@ -114,8 +114,6 @@ macro_rules! lanes {
                 vector.simd_gt(bound).bitselect(bound, vector)
             }
 
-            const JOINS: bool = true;
-
             #[inline(always)]
             fn join_halves(self, low: $vector, high: $vector, count: usize) -> $vector {
                 debug_assert!(2 * count <= $lanes);

@@ -112,6 +112,11 @@ macro_rules! lanes {
             unsafe fn pattern(self, _lanes: *const u32) {}
 
             #[inline(always)]
+            fn join_halves(self, low: $element, _high: $element, _count: usize) -> $element {
+                low
+            }
+
+            #[inline(always)]
             fn permute(self, vector: $element, (): ()) -> $element {
                 vector
             }

@@ -13,14 +13,14 @@ pub(super) const fn most_even(registers: usize) -> usize {
     if registers >= 32 { 28 } else { 12 }
 }
 
-/// Pixels of the smallest tile: fewer are as well served together with those of other rows.
-const LEAST: usize = 12;
+/// As many are left of a stretch, or none: the sums of fewer would wait for each other.
+const LEFT: usize = 5;
 
 /// Sums are kept by fours and twos, as the compiler unrolls short loops only.
 const FOURS: usize = 4;
 const TWOS: usize = 2;
 
-/// Neighbouring pixels whose windows are as far apart, in bytes.
+/// Pixels whose windows are so many bytes apart, one from the next.
 struct Stretch {
     pixels: usize,
     step: isize,
@@ -33,21 +33,22 @@ impl<T: Element> ChannelTiles<'_, T> {
     /// See [`ChannelTiles`]; `vectors == 1`.
     #[inline(always)]
     pub(super) unsafe fn all_even<I: Lanes<T>>(&self, isa: I) {
-        let count = self.windows.len();
+        let (count, most) = (self.windows.len(), max_pixels(1, I::REGISTERS));
         let mut pixel = 0;
         while pixel < count {
             let mut stretch = self.stretch(pixel);
-            while stretch.pixels >= LEAST {
-                // Of nearly equal height: 16 pixels and 14 are better than 28 and 2.
-                let tiles = stretch.pixels.div_ceil(most_even(I::REGISTERS));
-                let pixels = (stretch.pixels / tiles).max(LEAST);
+            loop {
                 // SAFETY: pixels of the stretch.
-                let done = unsafe { self.even::<I>(isa, pixel, pixels, stretch.step) };
+                let done = unsafe { self.even::<I>(isa, pixel, &stretch) };
+                if done == 0 {
+                    break;
+                }
                 pixel += done;
                 stretch.pixels -= done;
             }
             if stretch.pixels > 0 {
-                let pixels = (count - pixel).min(max_pixels(1, I::REGISTERS));
+                let is_long = stretch.pixels > most;
+                let pixels = if is_long { stretch.pixels.div_ceil(2) } else { count - pixel }.min(most);
                 // SAFETY: pixels of the list.
                 unsafe { self.tile_of::<I, 1>(isa, pixel, pixels, core::ptr::null()) };
                 pixel += pixels;
@@ -59,10 +60,12 @@ impl<T: Element> ChannelTiles<'_, T> {
     #[inline(always)]
     fn stretch(&self, first: usize) -> Stretch {
         let windows = &self.windows[first..];
-        if windows.len() < LEAST {
+        if windows.len() < 2 {
             return Stretch { pixels: windows.len(), step: 0 };
         }
-        let distance = |p: usize| (windows[p] as isize).wrapping_sub(windows[p - 1] as isize);
+        // Exposed, so that they may be read by addresses that are counted.
+        let distance =
+            |p: usize| windows[p].expose_provenance().wrapping_sub(windows[p - 1].expose_provenance());
         let (step, mut pixels) = (distance(1), 2);
         while pixels + 8 <= windows.len()
             && (pixels..pixels + 8).fold(true, |is_even, p| is_even & (distance(p) == step))
@@ -72,30 +75,33 @@ impl<T: Element> ChannelTiles<'_, T> {
         while pixels < windows.len() && distance(pixels) == step {
             pixels += 1;
         }
-        Stretch { pixels, step }
+        Stretch { pixels, step: step as isize }
     }
 
-    /// A tile of up to so many pixels, at least `LEAST`; returns how many.
+    /// The largest tile that a stretch has pixels for; returns how many it had.
     ///
     /// # Safety
-    /// As for `all_even`; so many pixels from `first` on are `step` bytes apart.
+    /// As for `all_even`; the stretch starts with pixel `first`.
     #[inline(always)]
-    unsafe fn even<I: Lanes<T>>(&self, isa: I, first: usize, pixels: usize, step: isize) -> usize {
+    unsafe fn even<I: Lanes<T>>(&self, isa: I, first: usize, stretch: &Stretch) -> usize {
+        let fits = |pixels: usize| {
+            pixels <= most_even(I::REGISTERS) && (stretch.pixels == pixels || stretch.pixels >= pixels + LEFT)
+        };
         macro_rules! tiles {
             ($($count:literal x $each:ident)+) => {
-                match pixels {
+                match () {
                     $(
-                        // SAFETY: no more pixels than there are. Larger tiles are never asked for.
-                        pixels if pixels >= $count * $each && $count * $each <= most_even(I::REGISTERS) => unsafe {
-                            self.even_tile::<I, $count, $each>(isa, first, step);
+                        // SAFETY: no more pixels than there are.
+                        () if fits($count * $each) => unsafe {
+                            self.even_tile::<I, $count, $each>(isa, first, stretch.step);
                             $count * $each
                         },
                     )+
-                    _ => 0,
+                    () => 0,
                 }
             };
         }
-        const { assert!(LEAST == 3 * FOURS) };
+        // Fewer are as well served together with those of other rows.
         tiles!(7 x FOURS 6 x FOURS 5 x FOURS 4 x FOURS 7 x TWOS 3 x FOURS)
     }
 
@@ -108,9 +114,10 @@ impl<T: Element> ChannelTiles<'_, T> {
         first: usize,
         step: isize,
     ) {
-        // SAFETY: windows and outputs of these pixels, which are in the list.
+        // SAFETY: windows and outputs of these pixels, which are in the list; what is read are their windows, which
+        // `stretch` has exposed.
         unsafe {
-            let window = *self.windows.get_unchecked(first);
+            let window = self.windows.get_unchecked(first).expose_provenance();
             let mut sums = [[self.initial_sums::<I, 1>(isa)[0]; EACH]; COUNT];
             if self.finish.accumulates() {
                 self.add_old_even(isa, &mut sums, first);
@@ -122,13 +129,14 @@ impl<T: Element> ChannelTiles<'_, T> {
                     // pointer to each pixel, more than there are registers.
                     let step = core::ptr::read_volatile(&raw const step);
                     let vector = isa.load(weights);
-                    let mut input = window.offset(k);
+                    let mut input = window.wrapping_add_signed(k * size_of::<T>() as isize);
                     for sums in &mut sums {
                         for (p, sum) in sums.iter_mut().enumerate() {
-                            let value = isa.splat(*input.wrapping_byte_offset(p as isize * step));
+                            let from = input.wrapping_add_signed(p as isize * step);
+                            let value = isa.splat(*core::ptr::with_exposed_provenance::<T>(from));
                             *sum = isa.mul_add(value, vector, *sum);
                         }
-                        input = input.wrapping_byte_offset(EACH as isize * step);
+                        input = input.wrapping_add_signed(EACH as isize * step);
                     }
                     weights = weights.add(I::LANES);
                 }

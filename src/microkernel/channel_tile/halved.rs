@@ -32,12 +32,30 @@ struct Pair<V, const WHOLE: usize> {
     shared: V,
 }
 
+impl<V: Copy, const WHOLE: usize> Pair<V, WHOLE> {
+    /// Adds the products of an input of each pixel with the weights of one step; `shared` are the last ones, so many.
+    #[inline(always)]
+    fn add<T: Element, I: Lanes<T, Vector = V>>(
+        &mut self,
+        isa: I,
+        values: [V; 2],
+        weights: &[V; WHOLE],
+        (shared, count): (V, usize),
+    ) {
+        for (v, &weights) in weights.iter().enumerate() {
+            self.whole[0][v] = isa.mul_add(values[0], weights, self.whole[0][v]);
+            self.whole[1][v] = isa.mul_add(values[1], weights, self.whole[1][v]);
+        }
+        let both = isa.join_halves(values[0], values[1], count);
+        self.shared = isa.mul_add(both, shared, self.shared);
+    }
+}
+
 impl<T: Element> ChannelTiles<'_, T> {
     /// Whether two pixels can share the last vector.
     #[inline(always)]
     pub(super) fn is_halved<I: Lanes<T>>(&self) -> bool {
-        I::JOINS
-            && max_pairs(self.vectors, I::REGISTERS) > 0
+        max_pairs(self.vectors, I::REGISTERS) > 0
             && self.channels <= (self.vectors - 1) * I::LANES + I::LANES / 2
     }
 
@@ -74,8 +92,9 @@ impl<T: Element> ChannelTiles<'_, T> {
             by_pairs!(5 4 3 2 1);
             pair += in_tile;
         }
+        let ahead = self.ahead::<I>(tiles, count);
         // SAFETY: the pixels left.
-        unsafe { self.tile_of::<I, VECTORS>(isa, 2 * pairs, odd, self.weights) };
+        unsafe { self.tile_of::<I, VECTORS>(isa, 2 * pairs, odd, ahead) };
     }
 
     /// `WHOLE` vectors and half a one.
@@ -83,7 +102,7 @@ impl<T: Element> ChannelTiles<'_, T> {
     /// # Safety
     /// See [`ChannelTiles`]; `WHOLE + 1 == vectors`, `is_halved`, and there are `2 * PAIRS` pixels from `first` on.
     #[inline(always)]
-    pub(super) unsafe fn halved_tile<I: Lanes<T>, const PAIRS: usize, const WHOLE: usize>(
+    unsafe fn halved_tile<I: Lanes<T>, const PAIRS: usize, const WHOLE: usize>(
         &self,
         isa: I,
         first: usize,
@@ -109,12 +128,7 @@ impl<T: Element> ChannelTiles<'_, T> {
                     let shared = isa.load(weights.add(WHOLE * I::LANES));
                     for (sums, inputs) in sums.iter_mut().zip(&inputs) {
                         let values = [isa.splat(*inputs[0].offset(k)), isa.splat(*inputs[1].offset(k))];
-                        for (v, &vector) in vectors.iter().enumerate() {
-                            sums.whole[0][v] = isa.mul_add(values[0], vector, sums.whole[0][v]);
-                            sums.whole[1][v] = isa.mul_add(values[1], vector, sums.whole[1][v]);
-                        }
-                        let both = isa.join_halves(values[0], values[1], last);
-                        sums.shared = isa.mul_add(both, shared, sums.shared);
+                        sums.add(isa, values, &vectors, (shared, last));
                     }
                     weights = weights.add((WHOLE + 1) * I::LANES);
                     isa.prefetch(ahead);

@@ -14,8 +14,8 @@ pub(super) fn scratch(problem: &Problem) -> usize {
 }
 
 impl<T: Element> WinogradPlan<T> {
-    /// Point by point the kernel of a family, as [`ChannelPanels`](crate::gemm::ChannelPanels) lays it out: the steps
-    /// are pieces and input channels.
+    /// Point by point the kernel of a family, as [`ChannelPanels`](crate::gemm::ChannelPanels) lays it out, but with
+    /// zeros in all idle lanes: the steps are pieces and input channels.
     pub(super) fn pack_family(
         &self,
         kernel: &View<'_, T>,
