@@ -2,7 +2,7 @@
 //!
 //! A vector of weights serves as many pixels as there are registers for sums, so that nearly every load is part of a
 //! multiply-add. So many addresses have no room in registers; they are made of the first one and the distance as the
-//! tile goes along, which takes nothing from the multiply-adds.
+//! tile goes along, by integer instructions beside the multiply-adds.
 
 use super::{ChannelTiles, max_pixels};
 use crate::element::Element;

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The last vector of the weights has its channels twice. With 24 channels on vectors of 16, two pixels take 3
-//! multiply-adds and one choice between lanes instead of 4 multiply-adds. Where both share their ports that is no
-//! slower; where there are more ports for choices it is a third faster.
+//! multiply-adds and one choice between lanes instead of 4 multiply-adds: as many instructions, of which the choices
+//! have ports of their own on some machines.
 
 use super::ChannelTiles;
 use crate::element::Element;
