@@ -13,7 +13,7 @@ macro_rules! lanes {
     ($element:ty, $vector:ty, $lanes:literal, $mask:ty, $splat:ident, $load:ident, $load_masked:ident, $load_over:ident,
      $store:ident, $store_masked:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident,
      $mul_sub:ident, $neg_mul_add:ident, $max:ident, $min:ident, $transpose:ident,
-     $pattern:ident, $permute:ident, $shifts:ident, $permute_two:ident, $blend:ident) => {
+     $pattern:ident, $permute:ident, $shifts:ident, $permute_two:ident, $shift_known:ident, $blend:ident) => {
         impl Lanes<$element> for Avx512 {
             type Vector = $vector;
             type Pattern = __m512i;
@@ -126,6 +126,12 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn shift_known(self, low: $vector, high: $vector, by: usize) -> $vector {
+                // SAFETY: the token proves AVX-512.
+                unsafe { $shift_known(low, high, by) }
+            }
+
+            #[inline(always)]
             fn join_halves(self, low: $vector, high: $vector, count: usize) -> $vector {
                 debug_assert!(2 * count <= $lanes);
                 // A mask that is known would become a permutation, which takes longer.
@@ -223,6 +229,47 @@ unsafe fn shifts_64(by: usize) -> __m512i {
     unsafe { _mm512_add_epi64(_mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7), _mm512_set1_epi64(by as i64)) }
 }
 
+/// Writes a shift by a number known when compiling. The compiler would make a permutation of two vectors of it, which
+/// takes Zen 4 as long as four of these beside multiply-adds; hence the instruction itself.
+macro_rules! shift_known {
+    ($name:ident, $align:ident, $vector:ty, $instruction:literal, $($by:literal)+) => {
+        #[target_feature(enable = "avx512f")]
+        #[inline]
+        fn $align<const BY: usize>(low: $vector, high: $vector) -> $vector {
+            let shifted;
+            // SAFETY: the instruction reads and writes these registers only.
+            unsafe {
+                core::arch::asm!(
+                    concat!($instruction, " {to}, {high}, {low}, {by}"),
+                    to = lateout(zmm_reg) shifted,
+                    high = in(zmm_reg) high,
+                    low = in(zmm_reg) low,
+                    by = const BY,
+                    options(pure, nomem, nostack, preserves_flags)
+                )
+            };
+            shifted
+        }
+
+        /// # Safety
+        /// The caller holds a token.
+        #[inline(always)]
+        unsafe fn $name(low: $vector, high: $vector, by: usize) -> $vector {
+            // SAFETY: vouched for by the caller.
+            unsafe {
+                match by {
+                    0 => low,
+                    $($by => $align::<$by>(low, high),)+
+                    _ => high,
+                }
+            }
+        }
+    };
+}
+
+shift_known!(shift_known_32, align_32, __m512, "valignd", 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
+shift_known!(shift_known_64, align_64, __m512d, "valignq", 1 2 3 4 5 6 7);
+
 /// Quarters of rows four apart side by side, which costs loads only; then pairs of elements, then pairs of pairs.
 ///
 /// # Safety
@@ -305,11 +352,11 @@ lanes!(
     f32, __m512, 16, __mmask16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_maskz_loadu_ps, _mm512_mask_loadu_ps, _mm512_storeu_ps,
     _mm512_mask_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_mul_ps, _mm512_fmadd_ps, _mm512_fmsub_ps,
     _mm512_fnmadd_ps, _mm512_max_ps, _mm512_min_ps, transpose_16x16, pattern_32, _mm512_permutexvar_ps,
-    shifts_32, _mm512_permutex2var_ps, _mm512_mask_blend_ps
+    shifts_32, _mm512_permutex2var_ps, shift_known_32, _mm512_mask_blend_ps
 );
 lanes!(
     f64, __m512d, 8, __mmask8, _mm512_set1_pd, _mm512_loadu_pd, _mm512_maskz_loadu_pd, _mm512_mask_loadu_pd, _mm512_storeu_pd,
     _mm512_mask_storeu_pd, _mm512_add_pd, _mm512_sub_pd, _mm512_mul_pd, _mm512_fmadd_pd, _mm512_fmsub_pd,
     _mm512_fnmadd_pd, _mm512_max_pd, _mm512_min_pd, transpose_8x8, pattern_64, _mm512_permutexvar_pd,
-    shifts_64, _mm512_permutex2var_pd, _mm512_mask_blend_pd
+    shifts_64, _mm512_permutex2var_pd, shift_known_64, _mm512_mask_blend_pd
 );

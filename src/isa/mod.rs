@@ -124,6 +124,14 @@ pub trait Lanes<T>: Isa {
     {
         by_memory::shift(self, low, high, by)
     }
+    /// The same where `by` is known when compiling: some machines have more room for it beside multiply-adds.
+    #[inline(always)]
+    fn shift_known(self, low: Self::Vector, high: Self::Vector, by: usize) -> Self::Vector
+    where
+        T: Copy,
+    {
+        self.shift(low, high, by)
+    }
     /// The elements of even and of odd places of two vectors, one behind the other.
     #[inline(always)]
     fn deinterleave(self, low: Self::Vector, high: Self::Vector) -> [Self::Vector; 2]

@@ -15,6 +15,7 @@
 //! compiling, and so is the one that meets whole vectors of sums: the middle one, or the first.
 
 mod block;
+mod sums;
 
 use super::{Finish, HotLoop, Vouched};
 use crate::element::Element;
@@ -23,9 +24,13 @@ use block::Block;
 
 /// Output rows that are computed at once: they share loads.
 const HIGH: usize = 4;
-/// The same for 3 taps and short rows, and by columns: memory limits, and is read fastest as one row after the other.
+/// The same by columns: there are three sums along columns for each of them.
+const HIGH_BY_COLUMNS: usize = 3;
+/// The same where 3 taps go one row after the other: input and output are one stream each, as in a copy.
 const LOW: usize = 1;
-/// Bytes of a short row: the first-level cache holds three of input, one of output, and the next.
+/// Bytes of a first-level cache that holds three rows of input, one of output and the next, and of the longest of these
+/// rows: then they are taken one after the other.
+const LARGE_CACHE: usize = 40 << 10;
 const SHORT: usize = 8 << 10;
 /// Most taps along either axis: their sums and they themselves stay in registers.
 const MOST_TAPS: usize = 9;
@@ -33,8 +38,12 @@ const MOST_TAPS: usize = 9;
 const BY_COLUMNS: usize = 3;
 /// Most input rows under a block.
 const MOST_INPUTS: usize = HIGH + MOST_TAPS - 1;
+/// Rows behind those under a tile that are asked for.
+pub(crate) const AHEAD: usize = HIGH;
 /// Bytes.
 const CACHE_LINE: usize = 64;
+/// Most lanes of a vector as long as a cache line.
+pub(crate) const MOST_LANES: usize = CACHE_LINE / size_of::<f32>();
 
 /// What a kernel is the sum of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -70,28 +79,34 @@ pub(crate) fn takes_columns(taps: [usize; 2]) -> bool {
     taps == [BY_COLUMNS; 2]
 }
 
+/// Whether rows of so many bytes go one after the other where there is a loop for it: on a machine with so large a
+/// first-level cache. Measured with 48 KiB on Zen 5, where four rows at once were slower, and with 32 KiB on Zen 4,
+/// where one was, by 8 to 25 %.
+pub(crate) fn goes_row_by_row(row_bytes: usize, cache: usize) -> bool {
+    cache >= LARGE_CACHE && row_bytes <= SHORT
+}
+
 /// Computes `rows` x `width` outputs.
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
 /// * [`serves`] the rows and taps, where half of the inputs of the first output are `lead` if `is_centred`, else none;
 /// * `inputs` holds `rows + taps - 1` pointers, and `pointer + first + x` is readable for each of them and all
-///   `x < vectors * lanes`; and then as many pointers as rows, to anywhere: these are asked for ahead of time;
-/// * what lies beside these vectors is in as many rows `left` and `right`: if `is_centred`, a vector is readable before
-///   `left`, and so are those from `right` on that lie under outputs, and a vector more;
+///   `x < length`, which is `lanes` or more; and then [`AHEAD`] pointers, to anywhere: these are asked for ahead of time;
+/// * what the outputs need besides is `left`, at most `lanes` values, if `is_centred`, and `right`, as many;
 /// * `to + r * to_step + x` is writable for all `r < rows`, `x < width`, and does not overlap the inputs;
 /// * `finish` does not accumulate.
 pub(crate) struct SeparableTile<'a, T> {
     /// The input rows under the tile, in order, then the rows that are wanted soon.
     pub(crate) inputs: *const *const T,
-    /// From where a pointer points to the first whole vector.
+    /// From where a pointer points to the first whole vector of inputs, and values from there on.
     pub(crate) first: isize,
-    /// Whole vectors to read there.
-    pub(crate) vectors: usize,
+    pub(crate) length: usize,
     /// Whether the middle tap of the row of the first output meets `first`; else its first tap does.
     pub(crate) is_centred: bool,
-    pub(crate) left: Beside<T>,
-    pub(crate) right: Beside<T>,
+    /// What stands before `first`: the vector that ends there. And the one that begins behind `length` values.
+    pub(crate) left: Outside<T>,
+    pub(crate) right: Outside<T>,
     pub(crate) terms: Terms,
     /// The taps of each column, one after the other, and those of the row.
     pub(crate) columns: &'a [T],
@@ -102,24 +117,38 @@ pub(crate) struct SeparableTile<'a, T> {
     pub(crate) to_step: isize,
     pub(crate) rows: usize,
     pub(crate) width: usize,
+    /// Whether 3 taps go one row after the other.
+    pub(crate) is_row_by_row: bool,
     pub(crate) bias: T,
     pub(crate) finish: &'a Finish<T>,
     pub(crate) _vouched: Vouched,
 }
 
-/// Rows of what lies to one side of whole vectors.
+/// A vector of what lies beside an input row: a constant, or values of the row. Sums along columns are then those of
+/// these values, too.
+///
+/// # Safety
+/// Whoever makes one vouches that a vector is readable at `pointer + source` for every input row under a tile, and that
+/// there are only lanes in `places`.
 #[derive(Clone, Copy)]
-pub(crate) struct Beside<T> {
-    /// For each input row under the tile, in order.
-    pub(crate) rows: *const *const T,
-    /// From where a pointer points to the whole vectors.
-    pub(crate) first: isize,
+pub(crate) struct Outside<T> {
+    pub(crate) constant: Option<T>,
+    /// From where a pointer points to the vector with these values, and which of its lanes each is.
+    pub(crate) source: isize,
+    pub(crate) places: [u32; MOST_LANES],
 }
 
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     // Those of 3 taps and of 5, along both axes, where vectors are as long as cache lines. A sum along columns begins
     // with a product, but for one that begins with the bias.
-    let loops = [LOW * (2 * 3 - 1), HIGH * (2 * 5 - 1), LOW * (BY_COLUMNS * BY_COLUMNS - (BY_COLUMNS - 1))];
+    let by_columns = BY_COLUMNS * BY_COLUMNS - (BY_COLUMNS - 1);
+    let loops = [
+        LOW * (2 * 3 - 1),
+        HIGH * (2 * 3 - 1),
+        HIGH * (2 * 5 - 1),
+        LOW * by_columns,
+        HIGH_BY_COLUMNS * by_columns,
+    ];
     let loops = if registers >= 32 { &loops[..] } else { &[] };
     loops.iter().map(|&multiply_adds| HotLoop { microkernel: "Taps", multiply_adds }).collect()
 }
@@ -127,37 +156,72 @@ pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
 impl<T: Element> SeparableTile<'_, T> {
     /// Computes it by the loop for its taps.
     pub(crate) fn run(self, isa: InstructionSet) {
-        if self.terms == Terms::Columns {
-            return match self.is_centred {
-                false => T::dispatch(isa, Taps::<T, LOW, BY_COLUMNS, BY_COLUMNS, 0>(self)),
-                true => T::dispatch(isa, Taps::<T, LOW, BY_COLUMNS, BY_COLUMNS, 1>(self)),
-            };
+        match self.terms {
+            Terms::Product => self.run_product(isa),
+            Terms::Columns => self.run_columns(isa),
         }
-        let is_short = self.width * size_of::<T>() <= SHORT;
+    }
+
+    fn run_product(self, isa: InstructionSet) {
         match (self.row.len(), self.is_centred) {
-            (3, false) if is_short => T::dispatch(isa, Taps::<T, LOW, 1, 3, 0>(self)),
-            (3, true) if is_short => T::dispatch(isa, Taps::<T, LOW, 1, 3, 1>(self)),
-            (3, false) => T::dispatch(isa, Taps::<T, HIGH, 1, 3, 0>(self)),
-            (3, true) => T::dispatch(isa, Taps::<T, HIGH, 1, 3, 1>(self)),
-            (5, false) => T::dispatch(isa, Taps::<T, HIGH, 1, 5, 0>(self)),
-            (5, true) => T::dispatch(isa, Taps::<T, HIGH, 1, 5, 2>(self)),
-            (7, false) => T::dispatch(isa, Taps::<T, HIGH, 1, 7, 0>(self)),
-            (7, true) => T::dispatch(isa, Taps::<T, HIGH, 1, 7, 3>(self)),
-            (9, false) => T::dispatch(isa, Taps::<T, HIGH, 1, 9, 0>(self)),
-            (9, true) => T::dispatch(isa, Taps::<T, HIGH, 1, 9, 4>(self)),
+            (3, false) if self.is_row_by_row => self.by_step::<LOW, 1, 3, 0>(isa),
+            (3, true) if self.is_row_by_row => self.by_step::<LOW, 1, 3, 1>(isa),
+            (3, false) => self.by_step::<HIGH, 1, 3, 0>(isa),
+            (3, true) => self.by_step::<HIGH, 1, 3, 1>(isa),
+            (5, false) => self.by_step::<HIGH, 1, 5, 0>(isa),
+            (5, true) => self.by_step::<HIGH, 1, 5, 2>(isa),
+            (7, false) => self.by_step::<HIGH, 1, 7, 0>(isa),
+            (7, true) => self.by_step::<HIGH, 1, 7, 3>(isa),
+            (9, false) => self.by_step::<HIGH, 1, 9, 0>(isa),
+            (9, true) => self.by_step::<HIGH, 1, 9, 4>(isa),
             (taps, _) => debug_assert!(false, "`serves` no {taps} taps"),
+        }
+    }
+
+    fn run_columns(self, isa: InstructionSet) {
+        const TAPS: usize = BY_COLUMNS;
+        match (self.is_row_by_row || self.rows < HIGH_BY_COLUMNS, self.is_centred) {
+            (true, false) => self.by_step::<LOW, TAPS, TAPS, 0>(isa),
+            (true, true) => self.by_step::<LOW, TAPS, TAPS, 1>(isa),
+            (false, false) => self.by_step::<HIGH_BY_COLUMNS, TAPS, TAPS, 0>(isa),
+            (false, true) => self.by_step::<HIGH_BY_COLUMNS, TAPS, TAPS, 1>(isa),
+        }
+    }
+
+    /// One channel, and three that are interleaved, have loops of their own.
+    fn by_step<const ROWS: usize, const TERMS: usize, const TAPS: usize, const CENTRE: usize>(
+        self,
+        isa: InstructionSet,
+    ) {
+        match self.step {
+            1 => T::dispatch(isa, Taps::<T, ROWS, TERMS, TAPS, CENTRE, 1>(self)),
+            3 => T::dispatch(isa, Taps::<T, ROWS, TERMS, TAPS, CENTRE, 3>(self)),
+            _ => T::dispatch(isa, Taps::<T, ROWS, TERMS, TAPS, CENTRE, 0>(self)),
         }
     }
 }
 
 /// A tile of so many taps along either axis, of which that of number `CENTRE` meets whole vectors of sums, `ROWS` rows
-/// at once, with `TERMS` sums along columns. Compiled one by one, as they need all registers.
-struct Taps<'a, T, const ROWS: usize, const TERMS: usize, const TAPS: usize, const CENTRE: usize>(
-    SeparableTile<'a, T>,
-);
+/// at once, with `TERMS` sums along columns, and `STEP` values from a tap of the row to the next; if that is zero, any
+/// number. Compiled one by one, as they need all registers.
+struct Taps<
+    'a,
+    T,
+    const ROWS: usize,
+    const TERMS: usize,
+    const TAPS: usize,
+    const CENTRE: usize,
+    const STEP: usize,
+>(SeparableTile<'a, T>);
 
-impl<T: Element, const ROWS: usize, const TERMS: usize, const TAPS: usize, const CENTRE: usize> Microkernel<T>
-    for Taps<'_, T, ROWS, TERMS, TAPS, CENTRE>
+impl<
+    T: Element,
+    const ROWS: usize,
+    const TERMS: usize,
+    const TAPS: usize,
+    const CENTRE: usize,
+    const STEP: usize,
+> Microkernel<T> for Taps<'_, T, ROWS, TERMS, TAPS, CENTRE, STEP>
 {
     type Output = ();
 
@@ -168,11 +232,75 @@ impl<T: Element, const ROWS: usize, const TERMS: usize, const TAPS: usize, const
             debug_assert!(false, "not what `serves` asks for");
             return;
         }
-        let block = Block::<T, I, ROWS, TERMS, TAPS, CENTRE>::new(isa, &tile);
+        let block = Block::<T, I, ROWS, TERMS, TAPS, CENTRE, STEP>::new(isa, &tile);
         // The last rows may be computed twice.
         for row in (0..tile.rows).step_by(ROWS) {
             // SAFETY: rows of the tile that its maker vouches for.
-            unsafe { block.at(&tile, row.min(tile.rows - ROWS)) }.run(isa);
+            unsafe { block.run(&tile, row.min(tile.rows - ROWS)) };
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WIDTH: usize = 50;
+    const ROWS: usize = 5;
+
+    /// The outputs of 3 taps along both axes.
+    fn outputs(terms: Terms, is_row_by_row: bool, isa: InstructionSet) -> Vec<f32> {
+        let inputs: Vec<f32> = (0..WIDTH * (ROWS + 2)).map(|i| (i * 37 % 101) as f32).collect();
+        let rows: Vec<*const f32> =
+            (0..ROWS + 2 + AHEAD).map(|r| inputs.as_ptr().wrapping_add(r * WIDTH)).collect();
+        let columns = [1.0, -2.0, 3.0, 0.5, 4.0, -1.0, 2.0, 2.0, 7.0];
+        let finish = Finish::plain();
+        let mut outputs = vec![f32::NAN; WIDTH * ROWS];
+        // What a border that repeats the first value needs, and a constant one.
+        let left = Outside { constant: None, source: 0, places: [0; MOST_LANES] };
+        let right = Outside { constant: Some(3.0), source: 0, places: [0; MOST_LANES] };
+        let tile = SeparableTile {
+            inputs: rows.as_ptr(),
+            first: 0,
+            length: WIDTH,
+            is_centred: true,
+            left,
+            right,
+            terms,
+            columns: if terms == Terms::Columns { &columns } else { &columns[..3] },
+            row: if terms == Terms::Columns { &[1.0; 3] } else { &columns[3..6] },
+            step: 1,
+            to: outputs.as_mut_ptr(),
+            to_step: WIDTH as isize,
+            rows: ROWS,
+            width: WIDTH,
+            is_row_by_row,
+            bias: 0.25,
+            finish: &finish,
+            // SAFETY: rows of so many values, a vector or more; pointers behind them are only asked for.
+            _vouched: unsafe { Vouched::new() },
+        };
+        tile.run(isa);
+        outputs
+    }
+
+    #[test]
+    fn one_row_after_the_other_has_the_bits_of_several_at_once() {
+        let isa = InstructionSet::best().unwrap();
+        let lanes = [isa.lanes(crate::ElementType::F32), size_of::<f32>()];
+        for terms in [Terms::Product, Terms::Columns] {
+            if serves(lanes, ROWS, terms, [3, 3], [1, 1]) {
+                let [one, several] = [true, false].map(|is_one| outputs(terms, is_one, isa));
+                assert!(several.iter().all(|value| value.is_finite()));
+                assert_eq!(one, several, "{terms:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn short_rows_go_one_after_the_other_where_the_cache_holds_them() {
+        assert!(goes_row_by_row(7680, 48 << 10));
+        assert!(!goes_row_by_row(7680, 32 << 10));
+        assert!(!goes_row_by_row(9 << 10, 48 << 10));
     }
 }

@@ -9,6 +9,7 @@
 //! where images exceed the first-level cache. Error: docs/accuracy.md; componentwise only for single terms that match
 //! every tap. Sources and measurements: docs/separable.md.
 
+mod at_once;
 mod cut;
 mod rows;
 mod sides;
@@ -144,7 +145,10 @@ impl<T: Element> Strategy<T> for Separable {
             inputs: cut.inputs(problem),
             tasks: cut.tasks(problem),
         };
-        Ok(Estimate { seconds: separable_seconds(problem, machine, &shape), workspace: cut.bytes::<T>() })
+        Ok(Estimate {
+            seconds: separable_seconds(problem, machine, &shape),
+            workspace: cut.bytes::<T>(problem),
+        })
     }
 
     fn prepare_known(
@@ -265,19 +269,19 @@ impl<T: Element> Prepared<T> for SeparablePlan<T> {
     }
 
     fn workspace(&self) -> usize {
-        self.cut.bytes::<T>()
+        self.cut.bytes::<T>(&self.problem)
     }
 
     fn run(&self, call: &Call<'_, T>, task: usize, workspace: &mut [u8]) {
         let part = self.cut.part(&self.problem, task);
         let Bundle { count, over_batch, .. } = self.cut.bundle;
         if count > 1 && self.is_interleaved(call) {
-            return self.strip(call, &part, count, workspace);
+            return self.run_part(call, &part, count, workspace);
         }
         for plane in 0..count {
             let (item, channel) = if over_batch { (plane, 0) } else { (0, plane) };
             let part = Part { item: part.item + item, channel: part.channel + channel, ..part.clone() };
-            self.strip(call, &part, 1, workspace);
+            self.run_part(call, &part, 1, workspace);
         }
     }
 }
@@ -310,6 +314,15 @@ impl<T: Element> SeparablePlan<T> {
         })
     }
 
+    /// Computes a part, with so many planes side by side.
+    fn run_part(&self, call: &Call<'_, T>, part: &Part, planes: usize, workspace: &mut [u8]) {
+        if self.is_at_once(call, part, planes) {
+            self.sum_at_once(call, part, planes, workspace);
+        } else {
+            self.strip(call, part, planes, workspace);
+        }
+    }
+
     fn taps(&self) -> [usize; 2] {
         [self.problem.rows.taps, self.problem.columns.taps]
     }
@@ -318,6 +331,13 @@ impl<T: Element> SeparablePlan<T> {
     fn channel_len(&self) -> usize {
         let [rows, columns] = self.taps();
         self.terms * (rows + columns)
+    }
+
+    /// The packed columns of an output channel, and its rows.
+    fn factors<'a>(&self, call: &Call<'a, T>, channel: usize) -> (&'a [T], &'a [T]) {
+        let len = self.channel_len();
+        let packed: &'a [T] = &call.packed[channel * len..][..len];
+        packed.split_at(self.terms * self.problem.rows.taps)
     }
 
     /// Terms of the pass over rows: where each tap has a term of its own along columns, their row is one of ones.

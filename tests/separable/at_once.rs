@@ -7,7 +7,7 @@ use super::support::random::Random;
 
 const TAPS: [usize; 4] = [3, 5, 7, 9];
 
-fn borders() -> [Borders; 5] {
+fn borders() -> [Borders; 7] {
     let mixed = |top, bottom, left, right| Borders { top, bottom, left, right };
     [
         Border::Zero.into(),
@@ -15,6 +15,8 @@ fn borders() -> [Borders; 5] {
         Border::Wrap.into(),
         mixed(Border::Constant(2.0), Border::Replicate, Border::Constant(-3.0), Border::Symmetric),
         mixed(Border::Symmetric, Border::Constant(0.5), Border::Wrap, Border::Constant(7.0)),
+        mixed(Border::Constant(2.0), Border::Replicate, Border::Wrap, Border::Constant(2.0)),
+        mixed(Border::Zero, Border::Constant(5.0), Border::Replicate, Border::Symmetric),
     ]
 }
 

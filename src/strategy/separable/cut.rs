@@ -1,11 +1,11 @@
 //! How the work is cut into tasks, and how large the buffers of a task are.
 
-use super::Part;
+use super::{Part, at_once};
 use crate::conv::Layout;
 use crate::cost::Machine;
 use crate::low_rank::LowRank;
 use crate::microkernel::column_pass::tall;
-use crate::microkernel::separable_tile::{Terms, serves};
+use crate::microkernel::separable_tile::goes_row_by_row;
 use crate::microkernel::signal_tile::farthest;
 use crate::problem::{Axis, Problem, gcd};
 use crate::workspace::Booking;
@@ -19,12 +19,9 @@ const TASK_ROWS: usize = 32;
 /// Output rows of a tile where taps of columns are all alike, half as many as taps within these limits: the more, the
 /// more often a sum of input rows serves.
 const SUMS_TILE: [usize; 2] = [16, 32];
-/// Output rows of a tile where sums along columns and rows are taken at once, and of a task of such tiles: from one to
-/// the next, memory waits.
-const AT_ONCE_TILE: usize = 32;
-const AT_ONCE_ROWS: usize = 64;
-/// Most of them under way: those of a block, and as many that are asked for.
-const AT_ONCE_LOW: usize = 8;
+/// Most output rows under way where sums along columns and rows are taken at once: those of a block, and as many that are
+/// asked for.
+const AT_ONCE_ROWS: usize = 8;
 /// Least taps that are worth summing first where they are *level*: all alike.
 const LEAST_LEVEL: usize = 16;
 /// Bytes of a single row and its sums, which stay in the first-level cache from pass to pass.
@@ -85,7 +82,7 @@ pub(super) struct Cut {
     /// Output columns of a strip.
     strip: usize,
     /// Output rows of a task, `spacing` apart.
-    block: usize,
+    pub(super) block: usize,
     /// Values of a row of the ring and of the sums along columns.
     pub(super) pitch: usize,
     /// For strides along rows: pixels of a phase, and values of all phases of a row; else zero.
@@ -99,6 +96,8 @@ pub(super) struct Cut {
     few_taps: bool,
     /// Whether sums along columns and rows are taken at once, where input and output are neighbours in memory.
     pub(super) is_at_once: bool,
+    /// Whether they are then taken one row after the other, if there is a loop for it.
+    pub(super) is_row_by_row: bool,
     /// Whether the taps of columns, and those of rows, are all alike and summed first.
     pub(super) is_level: [bool; 2],
     /// For such rows: outputs that are summed at once, and room for their sums; else zero.
@@ -145,7 +144,7 @@ impl Cut {
     /// `None` if even a narrow strip needs too much workspace, or a kernel cannot be taken by columns.
     pub(super) fn new(problem: &Problem, machine: &Machine, found: &LowRank) -> Option<Self> {
         let mut cut = Cut::unfitted(problem, machine, found)?;
-        cut.take_at_once(problem);
+        cut.take_at_once(problem, machine);
         // Only to take both sums at once.
         if cut.is_by_columns && !cut.is_at_once {
             return None;
@@ -154,7 +153,7 @@ impl Cut {
         loop {
             cut.fit(problem)?;
             let size = problem.element.size();
-            let fits = cut.bytes_of(size) <= MOST_BYTES;
+            let fits = cut.bytes_of(problem, size) <= MOST_BYTES;
             if (fits && cut.row_bytes(size) <= comfortable) || cut.strip <= NARROW {
                 return fits.then_some(cut);
             }
@@ -194,39 +193,30 @@ impl Cut {
             is_far: is_far(problem, machine),
             few_taps: has_few_taps(problem, found),
             is_at_once: false,
+            is_row_by_row: false,
             is_level,
             piece: 0,
             work: 0,
         })
     }
 
-    /// Where both sums can be taken at once, tiles are higher, and so are tasks.
-    fn take_at_once(&mut self, problem: &Problem) {
-        let (planes, columns) = (self.bundle.count, &problem.columns);
-        let rows = problem.rows.output.div_ceil(self.spacing).min(AT_ONCE_TILE);
-        let is_in_place = are_neighbours(problem, planes)
-            && columns.input.saturating_mul(planes) >= self.lanes
-            && columns.before.max(columns.after) < columns.extent;
+    /// Where both sums can be taken at once, tasks are higher.
+    fn take_at_once(&mut self, problem: &Problem, machine: &Machine) {
+        let (planes, size) = (self.bundle.count, problem.element.size());
+        let rows = problem.rows.output.div_ceil(self.spacing);
         let has_few_taps = self.step == 1 && self.has_few_taps(problem, planes);
-        if is_in_place && has_few_taps && self.serves(problem, rows, planes) {
-            self.is_at_once = true;
-            self.tile = rows;
-            self.inputs = rows - 1 + problem.rows.taps;
-            self.block = self.block.max(AT_ONCE_ROWS).next_multiple_of(rows);
+        if !(are_neighbours(problem, planes)
+            && has_few_taps
+            && at_once::has_tile(problem, self, rows, planes))
+        {
+            return;
         }
-    }
-
-    /// Whether there is a tile that sums along columns and rows at once, of so many rows and planes side by side.
-    pub(super) fn serves(&self, problem: &Problem, rows: usize, planes: usize) -> bool {
-        let Axis { taps, before, dilation, .. } = problem.columns;
-        let isa = [self.lanes, problem.element.size()];
-        let places = [before, dilation].map(|columns| columns.saturating_mul(planes));
-        serves(isa, rows, self.kind(), [problem.rows.taps, taps], places)
-    }
-
-    /// What the terms are.
-    pub(super) fn kind(&self) -> Terms {
-        if self.is_by_columns { Terms::Columns } else { Terms::Product }
+        let block = self.block.max(at_once::TASK_ROWS).next_multiple_of(self.tile);
+        let cut = Cut { is_at_once: true, block, ..*self };
+        if at_once::bytes(problem, &cut, size) <= MOST_BYTES {
+            let row_bytes = problem.columns.input.saturating_mul(planes).saturating_mul(size);
+            *self = Cut { is_row_by_row: goes_row_by_row(row_bytes, machine.l1), ..cut };
+        }
     }
 
     /// Derives the sizes of rows from the width of the strip.
@@ -278,14 +268,9 @@ impl Cut {
         if stride == 1 { at } else { at % stride * self.segment + at / stride }
     }
 
-    /// Values of a row of a side: a vector before, less than one of those inside, and two vectors behind.
+    /// Values of a row of a side, with a vector behind.
     pub(super) fn side_pitch(&self) -> usize {
-        self.side.saturating_add(5 * self.lanes - 1) / self.lanes * self.lanes
-    }
-
-    /// Most values of a row of a side.
-    pub(super) fn side_places(&self) -> usize {
-        self.side.saturating_add(self.lanes - 1)
+        self.side.saturating_add(2 * self.lanes - 1) / self.lanes * self.lanes
     }
 
     /// Most entries of a table of input rows: those under a tile, and as many as it has output rows.
@@ -310,8 +295,9 @@ impl Cut {
         if self.bundle.needs_shared { self.strip * self.bundle.count + self.lanes } else { 0 }
     }
 
-    pub(super) fn bytes<T>(&self) -> usize {
-        self.bytes_of(size_of::<T>())
+    /// The workspace of a task.
+    pub(super) fn bytes<T>(&self, problem: &Problem) -> usize {
+        self.bytes_of(problem, size_of::<T>())
     }
 
     /// Bytes that a tile goes through again and again: the rows under it, and their sums. Where these stay in
@@ -319,29 +305,30 @@ impl Cut {
     fn row_bytes(&self, size: usize) -> usize {
         let row = self.pitch.checked_mul(size);
         let under = |outputs: usize| self.inputs - self.tile + outputs;
-        let rows = if self.is_at_once { under(AT_ONCE_LOW) } else { under(self.tile) + self.sums() };
+        let rows = if self.is_at_once { under(AT_ONCE_ROWS) } else { under(self.tile) + self.sums() };
         row.and_then(|row| row.checked_mul(rows)).unwrap_or(usize::MAX)
     }
 
-    /// For elements of so many bytes, as `Strip` takes them.
-    fn bytes_of(&self, size: usize) -> usize {
+    /// For elements of so many bytes, as `Strip` takes them; parts that are summed at once take others.
+    fn bytes_of(&self, problem: &Problem, size: usize) -> usize {
         let values = |rows: usize, pitch: usize| {
             rows.checked_mul(pitch).and_then(|values| values.checked_mul(size)).unwrap_or(usize::MAX)
         };
-        Booking::new()
+        let strip = Booking::new()
             .add::<u8>(values(self.inputs, self.pitch))
             .add::<u8>(values(self.sums(), self.pitch))
             .add::<u8>(values(self.sums(), self.dealt_pitch))
             .add::<u8>(values(1, self.bias_row()))
             .add::<u8>(values(1, self.work))
             .add::<*const u8>(self.table())
-            .add::<isize>(self.side_places())
+            .add::<isize>(self.side)
             .add::<u8>(values(self.inputs, self.side_pitch()))
             .add::<*const u8>(self.table())
-            .add::<isize>(self.side_places())
+            .add::<isize>(self.side)
             .add::<u8>(values(self.inputs, self.side_pitch()))
             .add::<*const u8>(self.table())
-            .bytes()
+            .bytes();
+        if self.is_at_once { strip.max(at_once::bytes(problem, self, size)) } else { strip }
     }
 
     /// Values that are summed along columns for a plane.

@@ -7,7 +7,6 @@ use crate::element::Element;
 use crate::microkernel::Vouched;
 use crate::microkernel::row_pass::RowPass;
 use crate::microkernel::row_sums::RowSums;
-use crate::microkernel::separable_tile::SeparableTile;
 use crate::microkernel::signal_tile::{FewTaps, Row};
 
 impl<T: Element> Strip<'_, '_, T> {
@@ -133,38 +132,5 @@ impl<T: Element> Strip<'_, '_, T> {
             };
             T::dispatch(plan.problem.isa, FewTaps(row));
         }
-    }
-
-    /// Both sums of some rows, without the way through a buffer.
-    pub(super) fn sum_at_once(&self, rows: Range<usize>, room: &Room<'_, T>) {
-        let (plan, cut) = (self.plan, &self.plan.cut);
-        let (columns, row) = self.taps();
-        let start = self.inside.start;
-        let vectors = self.inside.len() / cut.lanes;
-        let [left, right] = room.sides.around();
-        let tile = SeparableTile {
-            inputs: room.rows.as_ptr(),
-            first: start as isize,
-            vectors,
-            is_centred: start > 0,
-            left,
-            right,
-            terms: cut.kind(),
-            columns,
-            row,
-            step: plan.problem.columns.dilation * self.planes,
-            to: self.output_row(rows.start),
-            to_step: self.call.output_strides[2].wrapping_mul(cut.spacing as isize),
-            rows: rows.len(),
-            width: self.part.columns.len() * self.planes,
-            bias: self.call.bias(self.part.channel),
-            finish: &plan.finish,
-            // SAFETY: the table holds the rows under the tile, whose values inside are readable, and behind them rows
-            // for every row of the tile. What is not inside is in the rows of the sides, which have a vector before,
-            // the rest of those inside, and two vectors behind. The outputs are neighbours inside the output view,
-            // whose shape was checked. What accumulates has no few taps.
-            _vouched: unsafe { Vouched::new() },
-        };
-        tile.run(plan.problem.isa);
     }
 }

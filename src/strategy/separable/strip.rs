@@ -62,14 +62,12 @@ impl<T: Element> SeparablePlan<T> {
     /// Which values under a strip are read in place: those inside of the input, if they are neighbours and a vector or
     /// more. The strip begins in a column of the input, and `span` columns lie under it.
     fn inside(&self, call: &Call<'_, T>, first: isize, span: usize, planes: usize) -> Range<usize> {
-        let (cut, columns) = (&self.cut, &self.problem.columns);
+        let columns = &self.problem.columns;
         let place = |column: isize| (column - first).clamp(0, span as isize) as usize;
-        // Where both sums are taken at once, whole vectors of sums are to meet whole vectors of outputs: what lies
-        // under the taps before them is left to the side.
-        let start = place(0).max(if cut.is_at_once { columns.before } else { 0 });
+        let start = place(0);
         let end = place(columns.input as isize).max(start);
         let are_neighbours = call.input_strides[3] == planes as isize;
-        let is_in_place = are_neighbours && (end - start) * planes >= cut.lanes;
+        let is_in_place = are_neighbours && (end - start) * planes >= self.cut.lanes;
         if is_in_place { start * planes..end * planes } else { 0..0 }
     }
 
@@ -150,9 +148,6 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         self.find(inputs.start..inputs.end + rows.len(), room);
         self.read(self.next.max(first)..inputs.end, room);
         self.next = self.next.max(inputs.end);
-        if self.has_tile(rows.len()) {
-            return self.sum_at_once(rows, room);
-        }
         self.sum_columns(rows.len(), room);
         if self.plan.problem.columns.stride > 1 {
             self.deal(rows.len(), room);
@@ -210,15 +205,6 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         self.plan.cut.has_few_taps(&self.plan.problem, self.planes) && are_neighbours && is_one_bias
     }
 
-    /// Whether there is a tile that sums along columns and rows at once, of so many rows.
-    fn has_tile(&self, rows: usize) -> bool {
-        let cut = &self.plan.cut;
-        cut.is_at_once
-            && !self.inside.is_empty()
-            && self.has_few_taps()
-            && cut.serves(&self.plan.problem, rows, self.planes)
-    }
-
     /// Where the input row under a row of the phase comes from.
     #[inline]
     fn input_row(&self, row: usize) -> Place<T> {
@@ -259,9 +245,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
 
     /// Those along columns, and those along rows.
     pub(super) fn taps(&self) -> (&'a [T], &'a [T]) {
-        let len = self.plan.channel_len();
-        let taps: &'a [T] = &self.call.packed[self.part.channel * len..][..len];
-        taps.split_at(self.plan.terms * self.plan.problem.rows.taps)
+        self.plan.factors(self.call, self.part.channel)
     }
 
     /// All sums along columns that the outputs of so many rows need.

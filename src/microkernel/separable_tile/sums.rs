@@ -1,0 +1,150 @@
+//! Sums along columns, and along a row, in registers.
+
+use super::SeparableTile;
+use crate::element::Element;
+use crate::isa::Lanes;
+use crate::microkernel::Finish;
+
+/// The taps of a tile, with what outputs begin and end with. Of `TAPS` taps of a row, that of number `CENTRE` meets whole
+/// vectors of sums along columns. There are `TERMS` of these for each output: one, or one for each tap of the row.
+/// There are `STEP` values from a tap of the row to the next, or any number where that is zero: shifts by a number known
+/// when compiling take other instructions, which on some machines leave more room for multiply-adds.
+pub(super) struct Sums<
+    T,
+    I: Lanes<T>,
+    const TERMS: usize,
+    const TAPS: usize,
+    const CENTRE: usize,
+    const STEP: usize,
+> {
+    columns: [[I::Vector; TAPS]; TERMS],
+    row: [I::Vector; TAPS],
+    step: usize,
+    bias: I::Vector,
+    finish: Finish<T>,
+    /// Whether that does anything.
+    is_finish_plain: bool,
+}
+
+impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTRE: usize, const STEP: usize>
+    Sums<T, I, TERMS, TAPS, CENTRE, STEP>
+{
+    /// Those of a tile, which has as many taps.
+    #[inline(always)]
+    pub(super) fn new(isa: I, tile: &SeparableTile<'_, T>) -> Self {
+        // By numbers that are known when compiling, or the taps would stay in memory.
+        let mut columns = [[isa.splat(T::default()); TAPS]; TERMS];
+        let mut row = [isa.splat(T::default()); TAPS];
+        for tap in 0..TAPS {
+            for (term, column) in columns.iter_mut().enumerate() {
+                column[tap] = isa.splat(tile.columns[term * TAPS + tap]);
+            }
+            row[tap] = isa.splat(tile.row[tap]);
+        }
+        Sums {
+            columns,
+            row,
+            step: tile.step,
+            bias: isa.splat(tile.bias),
+            finish: *tile.finish,
+            is_finish_plain: *tile.finish == Finish::plain(),
+        }
+    }
+
+    /// Whether the sum along columns for a tap of the row begins with the bias: where each tap has its own, that which
+    /// is not shifted, as outputs are it and what the others add.
+    const fn has_bias(tap: usize) -> bool {
+        TERMS > 1 && tap == CENTRE
+    }
+
+    #[inline(always)]
+    fn step(&self) -> usize {
+        if STEP > 0 { STEP } else { self.step }
+    }
+
+    #[inline(always)]
+    fn shift(&self, isa: I, low: I::Vector, high: I::Vector, by: usize) -> I::Vector {
+        if STEP > 0 { isa.shift_known(low, high, by) } else { isa.shift(low, high, by) }
+    }
+
+    /// Those along columns for some output rows, of input rows by their numbers. Each input is read once.
+    #[inline(always)]
+    pub(super) fn along_columns<const ROWS: usize>(
+        &self,
+        isa: I,
+        input: impl Fn(usize) -> I::Vector,
+    ) -> [[I::Vector; TERMS]; ROWS] {
+        let mut sums = [[isa.splat(T::default()); TERMS]; ROWS];
+        for j in 0..ROWS + TAPS - 1 {
+            let input = input(j);
+            for (r, sums) in sums.iter_mut().enumerate() {
+                if j >= r && j - r < TAPS {
+                    self.add_input(isa, sums, j - r, input);
+                }
+            }
+        }
+        sums
+    }
+
+    /// Adds an input, which meets a tap of each column.
+    #[inline(always)]
+    fn add_input(&self, isa: I, sums: &mut [I::Vector; TERMS], tap: usize, input: I::Vector) {
+        for (t, (sum, column)) in sums.iter_mut().zip(&self.columns).enumerate() {
+            *sum = match tap {
+                0 if Self::has_bias(t) => isa.mul_add(column[0], input, self.bias),
+                0 => isa.mul(column[0], input),
+                _ => isa.mul_add(column[tap], input, *sum),
+            };
+        }
+    }
+
+    /// An output as far as it comes from two vectors of sums along columns, the second of which the middle tap meets.
+    #[inline(always)]
+    pub(super) fn begin(&self, isa: I, before: [I::Vector; TERMS], whole: [I::Vector; TERMS]) -> I::Vector {
+        let mut sum = if TERMS > 1 { whole[CENTRE % TERMS] } else { self.bias };
+        for t in 0..=CENTRE {
+            let term = t % TERMS;
+            if t < CENTRE {
+                let by = I::LANES - (CENTRE - t) * self.step();
+                sum = self.add_tap(isa, t, self.shift(isa, before[term], whole[term], by), sum);
+            } else if !Self::has_bias(t) {
+                sum = self.add_tap(isa, t, whole[term], sum);
+            }
+        }
+        sum
+    }
+
+    /// The sum that has begun, with what comes from the vector behind.
+    #[inline(always)]
+    pub(super) fn end(
+        &self,
+        isa: I,
+        begun: I::Vector,
+        whole: [I::Vector; TERMS],
+        behind: [I::Vector; TERMS],
+    ) -> I::Vector {
+        let mut sum = begun;
+        for t in CENTRE + 1..TAPS {
+            let term = t % TERMS;
+            let inputs = self.shift(isa, whole[term], behind[term], (t - CENTRE) * self.step());
+            sum = self.add_tap(isa, t, inputs, sum);
+        }
+        sum
+    }
+
+    /// Outputs, whose sums are complete.
+    #[inline(always)]
+    pub(super) fn finish<const ROWS: usize>(&self, isa: I, sums: [I::Vector; ROWS]) -> [I::Vector; ROWS] {
+        let mut results = [sums];
+        if !self.is_finish_plain {
+            self.finish.limit(isa, &mut results);
+        }
+        results[0]
+    }
+
+    /// Adds a tap of the row. Where each has a term of its own, it is one.
+    #[inline(always)]
+    fn add_tap(&self, isa: I, tap: usize, inputs: I::Vector, sum: I::Vector) -> I::Vector {
+        if TERMS > 1 { isa.add(inputs, sum) } else { isa.mul_add(self.row[tap], inputs, sum) }
+    }
+}
