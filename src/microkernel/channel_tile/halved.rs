@@ -201,7 +201,7 @@ impl<T: Element> ChannelTiles<'_, T> {
         self.finish.limit(isa, &mut whole);
         self.finish.limit(isa, &mut shared);
         let [[shared]] = shared;
-        let last = [shared, isa.shift(shared, shared, I::LANES / 2)];
+        let last = [shared, isa.shift_known(shared, shared, I::LANES / 2)];
         for (p, whole) in whole.iter().enumerate() {
             // SAFETY: as in `add_old_pairs`.
             unsafe {
@@ -219,5 +219,5 @@ impl<T: Element> ChannelTiles<'_, T> {
 /// The first `count` lanes of two vectors, in either half.
 #[inline(always)]
 fn join<T: Element, I: Lanes<T>>(isa: I, [low, high]: [I::Vector; 2], count: usize) -> I::Vector {
-    isa.join_halves(low, isa.shift(high, high, I::LANES / 2), count)
+    isa.join_halves(low, isa.shift_known(high, high, I::LANES / 2), count)
 }

@@ -224,13 +224,42 @@ impl<T: Element> Row<'_, T> {
         }
         // SAFETY: vouched for by the caller.
         unsafe {
-            let next = self.add_held_from::<I, WIDTH, FAR, 0>(isa, sums, held, input, 1);
             if !FAR {
-                return;
+                return self.add_near::<I, WIDTH>(isa, sums, held, input);
             }
-            let next = self.add_held_from::<I, WIDTH, FAR, 1>(isa, sums, held, input, next);
-            self.add_held_from::<I, WIDTH, FAR, 2>(isa, sums, held, input, next);
+            let next = self.add_far::<I, WIDTH, 0>(isa, sums, held, input, 1);
+            let next = self.add_far::<I, WIDTH, 1>(isa, sums, held, input, next);
+            self.add_far::<I, WIDTH, 2>(isa, sums, held, input, next);
         }
+    }
+
+    /// The same for taps from the second on where all reach no more than a vector: shifts by numbers that are known when
+    /// compiling, tried one after the other.
+    ///
+    /// # Safety
+    /// As for `add_held`.
+    #[inline(always)]
+    unsafe fn add_near<I: Lanes<T>, const WIDTH: usize>(
+        &self,
+        isa: I,
+        sums: &mut [I::Vector; WIDTH],
+        held: &[I::Vector; HELD],
+        input: *const T,
+    ) {
+        let (mut t, mut offset) = (1, self.step);
+        macro_rules! try_offsets {
+            ($($by:literal)+) => {$(
+                if $by <= I::LANES && offset == $by && t < self.taps.len() {
+                    let shifted = |v: usize| isa.shift_known(held[v], held[v + 1], $by);
+                    // SAFETY: vouched for by the caller.
+                    unsafe { self.add_tap::<I, WIDTH, 0>(isa, sums, t, input, shifted) };
+                    t += 1;
+                    offset += self.step;
+                }
+            )+};
+        }
+        try_offsets!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
+        debug_assert!(t == self.taps.len());
     }
 
     /// The same for taps from `t` on whose inputs begin in the vector `SKIPPED` behind the first; returns the next tap.
@@ -239,7 +268,7 @@ impl<T: Element> Row<'_, T> {
     /// # Safety
     /// As for `add_held`.
     #[inline(always)]
-    unsafe fn add_held_from<I: Lanes<T>, const WIDTH: usize, const FAR: bool, const SKIPPED: usize>(
+    unsafe fn add_far<I: Lanes<T>, const WIDTH: usize, const SKIPPED: usize>(
         &self,
         isa: I,
         sums: &mut [I::Vector; WIDTH],
@@ -247,33 +276,50 @@ impl<T: Element> Row<'_, T> {
         input: *const T,
         mut t: usize,
     ) -> usize {
-        // Windows of these lie between the first and the last vector of the outputs, so that all is inside.
-        let inside = 1usize.saturating_sub(SKIPPED)..WIDTH.saturating_sub(2 + SKIPPED);
-        let are_loaded = self.taps.len() >= LEAST_LOADED;
-        while t < self.taps.len() && (!FAR || t * self.step <= (SKIPPED + 1) * I::LANES) {
-            let (tap, offset) = (isa.splat(self.taps[t]), t * self.step);
+        while t < self.taps.len() && t * self.step <= (SKIPPED + 1) * I::LANES {
             let shifted = |v: usize| {
                 let [low, high] = [v + SKIPPED, v + SKIPPED + 1].map(|at| held[at.min(HELD - 1)]);
-                isa.shift(low, high, offset - SKIPPED * I::LANES)
+                isa.shift(low, high, t * self.step - SKIPPED * I::LANES)
             };
-            if are_loaded {
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    let inputs = if inside.contains(&v) && !v.is_multiple_of(3) {
-                        // SAFETY: inside.
-                        unsafe { isa.load(input.wrapping_add(offset + v * I::LANES)) }
-                    } else {
-                        shifted(v)
-                    };
-                    *sum = isa.mul_add(tap, inputs, *sum);
-                }
-            } else {
-                for (v, sum) in sums.iter_mut().enumerate() {
-                    *sum = isa.mul_add(tap, shifted(v), *sum);
-                }
-            }
+            // SAFETY: vouched for by the caller.
+            unsafe { self.add_tap::<I, WIDTH, SKIPPED>(isa, sums, t, input, shifted) };
             t += 1;
         }
         t
+    }
+
+    /// Adds the products of a tap whose inputs begin in the vector `SKIPPED` behind the first, given how they are
+    /// shifted together.
+    ///
+    /// # Safety
+    /// As for `add_held`.
+    #[inline(always)]
+    unsafe fn add_tap<I: Lanes<T>, const WIDTH: usize, const SKIPPED: usize>(
+        &self,
+        isa: I,
+        sums: &mut [I::Vector; WIDTH],
+        t: usize,
+        input: *const T,
+        shifted: impl Fn(usize) -> I::Vector,
+    ) {
+        // Windows of these lie between the first and the last vector of the outputs, so that all is inside.
+        let inside = 1usize.saturating_sub(SKIPPED)..WIDTH.saturating_sub(2 + SKIPPED);
+        let (tap, offset) = (isa.splat(self.taps[t]), t * self.step);
+        if self.taps.len() < LEAST_LOADED {
+            for (v, sum) in sums.iter_mut().enumerate() {
+                *sum = isa.mul_add(tap, shifted(v), *sum);
+            }
+            return;
+        }
+        for (v, sum) in sums.iter_mut().enumerate() {
+            let inputs = if inside.contains(&v) && !v.is_multiple_of(3) {
+                // SAFETY: inside.
+                unsafe { isa.load(input.wrapping_add(offset + v * I::LANES)) }
+            } else {
+                shifted(v)
+            };
+            *sum = isa.mul_add(tap, inputs, *sum);
+        }
     }
 
     /// Adds the products of all taps, each of which loads its inputs.
