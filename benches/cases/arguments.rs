@@ -14,6 +14,7 @@ cargo bench --bench cases -- [OPTION...]
   --threads N        threads for each call (default: 1)
   --min-time SECONDS time that the samples of a case take at least (default: 0.2)
   --check            compare with the reference
+  --copy             time a copy of the input between the samples
   --test             the small problems, every strategy, checked, as short as can be";
 
 /// The strategies to run each problem with.
@@ -34,6 +35,7 @@ pub(crate) struct Arguments {
     pub(crate) threads: usize,
     pub(crate) min_seconds: f64,
     pub(crate) check: bool,
+    pub(crate) copy: bool,
     pub(crate) help: bool,
 }
 
@@ -48,6 +50,7 @@ impl Default for Arguments {
             threads: 1,
             min_seconds: 0.2,
             check: false,
+            copy: false,
             help: false,
         }
     }
@@ -69,6 +72,7 @@ impl Arguments {
             "--bench" => {}
             "--test" => (self.selection, self.min_seconds, self.check) = (Selection::All, 0.0, true),
             "--check" => self.check = true,
+            "--copy" => self.copy = true,
             "--help" | "-h" => self.help = true,
             "--file" => self.file = value()?.into(),
             "--strategy" => self.selection = selection(&value()?)?,

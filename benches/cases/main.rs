@@ -9,6 +9,7 @@
 
 mod arguments;
 mod check;
+mod copy;
 mod fma_loop;
 mod list;
 mod measure;

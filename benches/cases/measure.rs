@@ -17,23 +17,24 @@ pub(crate) struct Timing {
     pub(crate) median: f64,
 }
 
-/// Times `call`; `before_sample` runs before each sample, outside of it.
-pub(crate) fn measure<E>(
+/// Times `call`; `before_sample` runs before each sample, outside of it. Both change the same `output`.
+pub(crate) fn measure<T, E>(
     min_seconds: f64,
-    mut call: impl FnMut() -> Result<(), E>,
-    mut before_sample: impl FnMut(),
+    output: &mut [T],
+    mut call: impl FnMut(&mut [T]) -> Result<(), E>,
+    mut before_sample: impl FnMut(&mut [T]),
 ) -> Result<Timing, E> {
     // The first call meets cold caches and untouched pages. It counts only if it is too long to be made again.
-    let first = sample(1, &mut call)?;
+    let first = sample(1, &mut || call(output))?;
     if first >= MOST_SECONDS {
         return Ok(Timing { least: first, median: first });
     }
     // Even a first call that slow means that one call fills a sample.
-    let repeats = if first > 100.0 * SAMPLE_SECONDS { 1 } else { repeats(&mut call)? };
+    let repeats = if first > 100.0 * SAMPLE_SECONDS { 1 } else { repeats(&mut || call(output))? };
     let (mut samples, mut total) = (Vec::new(), 0.0);
     while (samples.len() < LEAST_SAMPLES || total < min_seconds) && total < min_seconds.max(MOST_SECONDS) {
-        before_sample();
-        let seconds = sample(repeats, &mut call)?;
+        before_sample(output);
+        let seconds = sample(repeats, &mut || call(output))?;
         total += seconds;
         samples.push(seconds / repeats as f64);
     }

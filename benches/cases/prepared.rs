@@ -2,7 +2,9 @@
 
 use convolve::{Conv, Element, Error, Executor, PackedKernel, Plan, View, Workspace};
 
+use crate::arguments::Arguments;
 use crate::check::{Expected, most_relative_error};
+use crate::copy;
 use crate::fma_loop;
 use crate::measure::{Timing, measure, shortest};
 use crate::operands::{Operands, Shapes};
@@ -17,6 +19,8 @@ pub(crate) struct Prepared<'a, T> {
     expected: Option<Expected>,
     /// Multiply-adds of direct convolution.
     pub(crate) multiply_adds: f64,
+    /// Whether a copy is timed, too.
+    copies: bool,
 }
 
 /// What one strategy took.
@@ -25,6 +29,8 @@ pub(crate) struct Measured {
     pub(crate) timing: Timing,
     /// GFLOP/s of the pure FMA loop on one thread, the best seen between the samples.
     pub(crate) fma_gflops: Option<f64>,
+    /// The shortest copy of the input over the output between the samples.
+    pub(crate) copy_seconds: Option<f64>,
     /// Infinite if a value is missing.
     pub(crate) max_relative_error: Option<f64>,
     /// False only if it was checked.
@@ -33,13 +39,20 @@ pub(crate) struct Measured {
 
 impl<'a, T: Element> Prepared<'a, T> {
     /// `plan` is any plan of the request: only its sizes count.
-    pub(crate) fn new(name: &'a str, request: Request, plan: &Plan<T>, check: bool) -> Result<Self, Error> {
+    pub(crate) fn new(
+        name: &'a str,
+        request: Request,
+        plan: &Plan<T>,
+        arguments: &Arguments,
+    ) -> Result<Self, Error> {
         let shapes =
             Shapes { input: plan.input_shape(), kernel: plan.kernel_shape(), output: plan.output_shape() };
         let operands = Operands::new(name, &request, &shapes)?;
-        let expected = check.then(|| Expected::new(&request, &shapes, &operands, plan.multiply_adds()));
+        let expected =
+            arguments.check.then(|| Expected::new(&request, &shapes, &operands, plan.multiply_adds()));
         let multiply_adds = request.multiply_adds.unwrap_or(plan.multiply_adds());
-        Ok(Prepared { name, request, shapes, operands, expected: expected.transpose()?, multiply_adds })
+        let (expected, copies) = (expected.transpose()?, arguments.copy);
+        Ok(Prepared { name, request, shapes, operands, expected, multiply_adds, copies })
     }
 
     /// Plans with the kernel where its taps matter.
@@ -65,12 +78,18 @@ impl<'a, T: Element> Prepared<'a, T> {
         let mut workspace = Workspace::with_bytes(plan.workspace_bytes_for(threads))?;
         let mut output = operands.old.clone();
         let mut fma_gflops: Option<f64> = None;
+        let mut copy_seconds: Option<f64> = None;
         let timing = measure(
             min_seconds,
-            || self.call(plan, &packed, pool, &mut output, &mut workspace),
-            || {
+            &mut output,
+            |output| self.call(plan, &packed, pool, output, &mut workspace),
+            |output| {
                 let burst = fma_loop::burst(plan.instruction_set(), T::TYPE);
                 fma_gflops = burst.map(|gflops| gflops.max(fma_gflops.unwrap_or(0.0)));
+                if self.copies {
+                    let seconds = copy::seconds(&operands.input, output);
+                    copy_seconds = Some(seconds.min(copy_seconds.unwrap_or(f64::INFINITY)));
+                }
             },
         )?;
         if self.expected.is_some() && request.accumulates() {
@@ -83,7 +102,7 @@ impl<'a, T: Element> Prepared<'a, T> {
             self.expected.as_ref().map(|expected| expected.max_relative_error(&output, view));
         let products = shapes.kernel[1..].iter().product();
         let is_right = max_relative_error.is_none_or(|error| error <= most_relative_error(T::TYPE, products));
-        Ok(Measured { pack_seconds, timing, fma_gflops, max_relative_error, is_right })
+        Ok(Measured { pack_seconds, timing, fma_gflops, copy_seconds, max_relative_error, is_right })
     }
 
     /// What is timed. The views are made anew for each call, as a caller would.

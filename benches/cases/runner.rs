@@ -49,7 +49,7 @@ impl<'a, W: Write> Runner<'a, W> {
             Err(error) if is_refusal(&error) => return self.print_declined_by_all(name, &error.to_string()),
             plan => plan?,
         };
-        let prepared = Prepared::new(name, request, &plan, self.arguments.check)?;
+        let prepared = Prepared::new(name, request, &plan, self.arguments)?;
         for strategy in self.strategies() {
             self.run_strategy(&prepared, strategy)?;
         }
@@ -94,10 +94,12 @@ impl<'a, W: Write> Runner<'a, W> {
     fn with_numbers(&self, line: Line, multiply_adds: f64, plan_seconds: f64, measured: &Measured) -> Line {
         let gflops = 2.0 * multiply_adds / measured.timing.least / 1e9;
         let share = |fma_gflops: f64| rounded(gflops / (fma_gflops * self.arguments.threads as f64), 3);
+        let copies = |seconds: f64| rounded(measured.timing.least / seconds, 3);
         line.with("min_s", rounded(measured.timing.least, 5))
             .with("median_s", rounded(measured.timing.median, 5))
             .with("gflops", rounded(gflops, 4))
             .with_optional("fma_share", measured.fma_gflops.map(share))
+            .with_optional("copies", measured.copy_seconds.map(copies))
             .with("plan_s", rounded(plan_seconds, 3))
             .with("pack_s", rounded(measured.pack_seconds, 3))
             .with_optional("max_rel_err", measured.max_relative_error.map(|error| rounded(error, 2)))

@@ -1,6 +1,7 @@
 //! What the passes of `separable` cost. Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, AVX-512, by
 //! `cargo bench --bench cases -- --file benches/cases/separable.txt`, and `boxes.txt` for taps that are all alike;
-//! `BYTES`, `BYTES_AT_ONCE`, `BOTH`, `BY_COLUMN`, `ROW` and `ROW_BY_COLUMNS` on 2026-11-22 on an AMD EPYC (Zen 5).
+//! `BYTES`, `BYTES_AT_ONCE`, `BOTH`, `BY_COLUMN` and `ROW` on 2026-11-22 on an AMD EPYC (Zen 5); `ROW_AT_ONCE` and
+//! `ROW_BY_COLUMNS` on 2026-11-23 on an AMD EPYC (Zen 4).
 
 use super::planes::{FEW, FEW_VECTOR};
 use super::{Constants, Machine};
@@ -73,10 +74,11 @@ const BESIDE: f64 = 0.36;
 const TASK: f64 = 400.0;
 const TILE: f64 = 400.0;
 const LEAST_TILE: usize = 8;
-/// Cycles of a row for what its borders repeat, where it is taken by columns for all that surrounds its loop, and of a
-/// value of what is repeated; of a value of a row of constants.
+/// Cycles of a row for what its borders repeat, and of a value of that; where both sums are taken at once, for all that
+/// surrounds its loop, with one sum along columns and with a sum for each; of a value of a row of constants.
 const ROW: f64 = 10.0;
-const ROW_BY_COLUMNS: f64 = 45.0;
+const ROW_AT_ONCE: f64 = 15.0;
+const ROW_BY_COLUMNS: f64 = 25.0;
 const REPEAT: f64 = 1.0;
 const COPY: f64 = 0.4;
 
@@ -92,7 +94,8 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
     let dealt = if problem.columns.stride > 1 { lanes * DEAL } else { 0.0 };
     let sums = if shape.is_at_once { 0.0 } else { terms * shape.inputs / lanes * (column + dealt) };
     let results = terms * outputs / lanes * row_cycles(problem, machine, shape, lanes);
-    let tiles = (problem.rows.output as f64 / shape.tile.max(LEAST_TILE) as f64).ceil() * TILE;
+    let tiles = (problem.rows.output as f64 / shape.tile.max(LEAST_TILE) as f64).ceil();
+    let tiles = if shape.is_at_once { 0.0 } else { tiles * TILE };
     let compute = sums + results + tiles + edges(problem, shape) + strided(problem, shape, [inputs, outputs]);
 
     let bytes = (inputs + outputs) * problem.element.size() as f64;
@@ -162,6 +165,10 @@ fn edges(problem: &Problem, shape: &SeparableShape) -> f64 {
     let beside = (columns.before + columns.after) as f64;
     let outside = [(rows.before, borders.top), (rows.after, borders.bottom)];
     let copied: usize = outside.iter().filter(|(_, border)| border.is_constant()).map(|(rows, _)| rows).sum();
-    let row = if shape.is_by_columns { ROW_BY_COLUMNS } else { ROW };
-    rows.output as f64 * (row + beside * REPEAT) + copied as f64 * columns.input as f64 * COPY
+    let row = match shape {
+        _ if shape.is_by_columns => ROW_BY_COLUMNS,
+        _ if shape.is_at_once => ROW_AT_ONCE,
+        _ => ROW + beside * REPEAT,
+    };
+    rows.output as f64 * row + copied as f64 * columns.input as f64 * COPY
 }

@@ -246,15 +246,14 @@ impl<T: Element> Row<'_, T> {
         held: &[I::Vector; HELD],
         input: *const T,
     ) {
-        let (mut t, mut offset) = (1, self.step);
+        let mut t = 1;
         macro_rules! try_offsets {
             ($($by:literal)+) => {$(
-                if $by <= I::LANES && offset == $by && t < self.taps.len() {
+                if $by <= I::LANES && t < self.taps.len() && t * self.step == $by {
                     let shifted = |v: usize| isa.shift_known(held[v], held[v + 1], $by);
                     // SAFETY: vouched for by the caller.
                     unsafe { self.add_tap::<I, WIDTH, 0>(isa, sums, t, input, shifted) };
                     t += 1;
-                    offset += self.step;
                 }
             )+};
         }
