@@ -127,6 +127,7 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn shift_known(self, low: $vector, high: $vector, by: usize) -> $vector {
+                debug_assert!(by <= $lanes);
                 // SAFETY: the token proves AVX-512.
                 unsafe { $shift_known(low, high, by) }
             }

@@ -71,7 +71,7 @@ pub(crate) fn serves(
         Terms::Product => rows >= HIGH && [3, 5, 7, MOST_TAPS].contains(&taps[0]),
         Terms::Columns => rows >= LOW && takes_columns(taps),
     };
-    lanes * size >= CACHE_LINE && has_loop && taps[0] == taps[1] && is_aligned
+    lanes * size == CACHE_LINE && has_loop && taps[0] == taps[1] && is_aligned
 }
 
 /// Whether kernels of so many taps along columns and rows can be taken by columns.
@@ -90,9 +90,10 @@ pub(crate) fn goes_row_by_row(row_bytes: usize, cache: usize) -> bool {
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * [`serves`] the rows and taps, where half of the inputs of the first output are `lead` if `is_centred`, else none;
+/// * [`serves`] the rows and taps, where `lead` is half of what lies under a row of taps if `is_centred`, else nothing;
 /// * `inputs` holds `rows + taps - 1` pointers, and `pointer + first + x` is readable for each of them and all
-///   `x < length`, which is `lanes` or more; and then [`AHEAD`] pointers, to anywhere: these are asked for ahead of time;
+///   `x < length`, from `lanes` to `width + lanes`; and then [`AHEAD`] pointers, to anywhere: these are asked for ahead
+///   of time;
 /// * what the outputs need besides is `left`, at most `lanes` values, if `is_centred`, and `right`, as many;
 /// * `to + r * to_step + x` is writable for all `r < rows`, `x < width`, and does not overlap the inputs;
 /// * `finish` does not accumulate.
@@ -232,6 +233,7 @@ impl<
             debug_assert!(false, "not what `serves` asks for");
             return;
         }
+        debug_assert!((I::LANES..=tile.width + I::LANES).contains(&tile.length));
         let block = Block::<T, I, ROWS, TERMS, TAPS, CENTRE, STEP>::new(isa, &tile);
         // The last rows may be computed twice.
         for row in (0..tile.rows).step_by(ROWS) {
@@ -247,52 +249,103 @@ mod tests {
 
     const WIDTH: usize = 50;
     const ROWS: usize = 5;
+    const BIAS: f32 = 0.25;
 
-    /// The outputs of 3 taps along both axes.
-    fn outputs(terms: Terms, is_row_by_row: bool, isa: InstructionSet) -> Vec<f32> {
-        let inputs: Vec<f32> = (0..WIDTH * (ROWS + 2)).map(|i| (i * 37 % 101) as f32).collect();
-        let rows: Vec<*const f32> =
-            (0..ROWS + 2 + AHEAD).map(|r| inputs.as_ptr().wrapping_add(r * WIDTH)).collect();
-        let columns = [1.0, -2.0, 3.0, 0.5, 4.0, -1.0, 2.0, 2.0, 7.0];
-        let finish = Finish::plain();
-        let mut outputs = vec![f32::NAN; WIDTH * ROWS];
-        // What a border that repeats the first value needs, and a constant one.
-        let left = Outside { constant: None, source: 0, places: [0; MOST_LANES] };
-        let right = Outside { constant: Some(3.0), source: 0, places: [0; MOST_LANES] };
-        let tile = SeparableTile {
-            inputs: rows.as_ptr(),
-            first: 0,
-            length: WIDTH,
-            is_centred: true,
-            left,
-            right,
-            terms,
-            columns: if terms == Terms::Columns { &columns } else { &columns[..3] },
-            row: if terms == Terms::Columns { &[1.0; 3] } else { &columns[3..6] },
-            step: 1,
-            to: outputs.as_mut_ptr(),
-            to_step: WIDTH as isize,
-            rows: ROWS,
-            width: WIDTH,
-            is_row_by_row,
-            bias: 0.25,
-            finish: &finish,
-            // SAFETY: rows of so many values, a vector or more; pointers behind them are only asked for.
-            _vouched: unsafe { Vouched::new() },
-        };
-        tile.run(isa);
-        outputs
+    /// A tile of 3 taps along both axes, beside whose rows the first value is repeated, and a constant stands, or the
+    /// other way round.
+    #[derive(Clone, Copy, Debug)]
+    struct Case {
+        terms: Terms,
+        is_centred: bool,
+        step: usize,
+        begins_constant: bool,
+        is_row_by_row: bool,
+    }
+
+    impl Case {
+        const CONSTANT: f32 = 3.0;
+
+        /// Whole numbers, so that sums are exact.
+        fn input(row: usize, column: usize) -> f32 {
+            ((row * WIDTH + column) * 37 % 101) as f32
+        }
+
+        fn taps(self) -> ([f32; 9], [f32; 3]) {
+            let columns = [1.0, -2.0, 3.0, 0.5, 4.0, -1.0, 2.0, 2.0, 7.0];
+            (columns, if self.terms == Terms::Columns { [1.0; 3] } else { [2.0, -1.0, 0.5] })
+        }
+
+        /// As the definition says.
+        fn expected(self, row: usize, column: usize) -> f32 {
+            let (columns, along) = self.taps();
+            let before = if self.is_centred { self.step } else { 0 };
+            let tap = |i: usize, j: usize| {
+                let at = (column + j * self.step) as isize - before as isize;
+                let repeated = at.clamp(0, WIDTH as isize - 1);
+                let is_constant = at != repeated && self.begins_constant == (at < 0);
+                let input =
+                    if is_constant { Self::CONSTANT } else { Self::input(row + i, repeated as usize) };
+                input * columns[if self.terms == Terms::Columns { 3 * j + i } else { i }] * along[j]
+            };
+            BIAS + (0..9).map(|at| tap(at / 3, at % 3)).sum::<f32>()
+        }
+
+        fn outputs(self, isa: InstructionSet, lanes: usize) -> Vec<f32> {
+            let inputs: Vec<f32> =
+                (0..WIDTH * (ROWS + 2)).map(|i| Self::input(i / WIDTH, i % WIDTH)).collect();
+            let rows: Vec<*const f32> =
+                (0..ROWS + 2 + AHEAD).map(|r| inputs.as_ptr().wrapping_add(r * WIDTH)).collect();
+            let (columns, along) = self.taps();
+            let mut outputs = vec![f32::NAN; WIDTH * ROWS];
+            let constant = Outside { constant: Some(Self::CONSTANT), source: 0, places: [0; MOST_LANES] };
+            let first = Outside { constant: None, source: 0, places: [0; MOST_LANES] };
+            let last = (WIDTH - lanes) as isize;
+            let last = Outside { constant: None, source: last, places: [lanes as u32 - 1; MOST_LANES] };
+            let tile = SeparableTile {
+                inputs: rows.as_ptr(),
+                first: 0,
+                length: WIDTH,
+                is_centred: self.is_centred,
+                left: if self.begins_constant { constant } else { first },
+                right: if self.begins_constant { last } else { constant },
+                terms: self.terms,
+                columns: &columns,
+                row: &along,
+                step: self.step,
+                to: outputs.as_mut_ptr(),
+                to_step: WIDTH as isize,
+                rows: ROWS,
+                width: WIDTH,
+                is_row_by_row: self.is_row_by_row,
+                bias: BIAS,
+                finish: &Finish::plain(),
+                // SAFETY: rows of so many values, a vector or more; pointers behind them are only asked for.
+                _vouched: unsafe { Vouched::new() },
+            };
+            tile.run(isa);
+            outputs
+        }
     }
 
     #[test]
-    fn one_row_after_the_other_has_the_bits_of_several_at_once() {
+    fn three_taps_of_any_kind_are_summed_as_defined() {
         let isa = InstructionSet::best().unwrap();
-        let lanes = [isa.lanes(crate::ElementType::F32), size_of::<f32>()];
-        for terms in [Terms::Product, Terms::Columns] {
-            if serves(lanes, ROWS, terms, [3, 3], [1, 1]) {
-                let [one, several] = [true, false].map(|is_one| outputs(terms, is_one, isa));
-                assert!(several.iter().all(|value| value.is_finite()));
-                assert_eq!(one, several, "{terms:?}");
+        let lanes = isa.lanes(crate::ElementType::F32);
+        for kind in 0..16 * 3 {
+            let bit = |at: usize| kind / 3 >> at & 1 == 1;
+            let case = Case {
+                terms: if bit(0) { Terms::Columns } else { Terms::Product },
+                is_centred: bit(1),
+                step: 1 + kind % 3,
+                begins_constant: bit(2),
+                is_row_by_row: bit(3),
+            };
+            let lead = if case.is_centred { case.step } else { 0 };
+            if serves([lanes, size_of::<f32>()], ROWS, case.terms, [3, 3], [lead, case.step]) {
+                let outputs = case.outputs(isa, lanes);
+                let expected: Vec<f32> =
+                    (0..WIDTH * ROWS).map(|i| case.expected(i / WIDTH, i % WIDTH)).collect();
+                assert_eq!(outputs, expected, "{case:?}");
             }
         }
     }

@@ -81,6 +81,64 @@ fn both_sums_at_once_have_the_same_bits() {
     }
 }
 
+#[test]
+fn tasks_and_far_padding_have_the_same_bits() {
+    let mut random = Random(92);
+    // Several tasks, the last of which has too few rows for a tile; tasks that lie above or below the input as a whole;
+    // all that stands beside is to the right, as much as a vector.
+    let sides = |top, bottom, left, right| Padding::Explicit { top, bottom, left, right };
+    let paddings = [Padding::Same, sides(150, 90, 1, 1), sides(1, 1, 0, 16), sides(0, 2, 0, 7)];
+    for (columns, channels) in [(64, 1), (67, 1), (35, 4)] {
+        for (seed, padding) in paddings.into_iter().enumerate() {
+            for border in borders() {
+                let factors = [random.reals::<f32>(3), random.reals::<f32>(3)];
+                let dims = [66 + 64 * (seed % 2), columns];
+                let x = random.reals::<f32>(dims[0] * dims[1] * channels);
+                let conv = Conv::d2(dims, [3, 3])
+                    .channels(channels, channels)
+                    .groups(channels)
+                    .layouts(Layout::Nhwc, Layout::Nhwc)
+                    .padding(padding)
+                    .border(border)
+                    .strategy("separable");
+                assert_same(&conv.with_factors(&factors[0], &factors[1], None).unwrap(), &x, channels);
+            }
+        }
+    }
+}
+
+#[test]
+fn strides_of_dilated_rows_have_the_same_bits() {
+    let mut random = Random(95);
+    let factors = [random.reals::<f32>(5), random.reals::<f32>(5)];
+    let x = random.reals::<f32>(90 * 50);
+    for (stride, dilation) in [(2, 2), (2, 4), (1, 3)] {
+        let conv = Conv::d2([90, 50], [5, 5])
+            .stride([stride, 1])
+            .dilation([dilation, 1])
+            .padding(Padding::Same)
+            .border(Border::Reflect101)
+            .strategy("separable");
+        assert_same(&conv.with_factors(&factors[0], &factors[1], None).unwrap(), &x, 1);
+    }
+}
+
+/// Padding that reaches so far that the rows behind it cannot be counted: they are asked for, but not read.
+#[test]
+fn rows_beyond_all_that_is_counted_are_not_read() {
+    let far = isize::MAX as usize / 5;
+    let conv = Conv::d2([16, 64], [3, 3])
+        .dilation([far, 1])
+        .padding(Padding::Explicit { top: 3, bottom: 2 * far - 16 + 1 - 3 + 2, left: 1, right: 1 })
+        .border(Border::Replicate)
+        .strategy("separable");
+    let kernel = Random(96).reals::<f32>(9);
+    let kernel = View::nchw(&kernel, [1, 1, 3, 3]).unwrap();
+    if let Ok(convolver) = conv.with_kernel(kernel, None) {
+        assert_same(&convolver, &Random(97).reals::<f32>(16 * 64), 1);
+    }
+}
+
 /// Kernels of full rank, which are taken by columns where there is a tile: returns how often there was. Without a bias,
 /// which that tile adds at another place.
 fn check_by_columns<T: Element>(

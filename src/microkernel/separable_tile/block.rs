@@ -27,7 +27,7 @@ pub(super) struct Block<
 }
 
 /// Sums along columns, for each row its terms.
-type Columns<V, const ROWS: usize, const TERMS: usize> = [[V; TERMS]; ROWS];
+type ColumnSums<V, const ROWS: usize, const TERMS: usize> = [[V; TERMS]; ROWS];
 
 /// What an [`Outside`] comes to.
 enum Beside<T, I: Lanes<T>, const TERMS: usize> {
@@ -50,7 +50,7 @@ struct Outputs<V, const ROWS: usize, const TERMS: usize> {
     /// As far as they come from the sums before, and from those of these columns.
     begun: [V; ROWS],
     /// Those of these columns.
-    sums: Columns<V, ROWS, TERMS>,
+    sums: ColumnSums<V, ROWS, TERMS>,
 }
 
 impl<
@@ -73,7 +73,7 @@ impl<
                 let [terms] = sums.along_columns(isa, |_| constant);
                 Beside::Constant(terms)
             }
-            // SAFETY: as many lanes or more, and nothing else, as its maker vouches.
+            // SAFETY: as many lanes as `serves` admits, and nothing else, as its maker vouches.
             None => Beside::Repeated(outside.source, unsafe { isa.pattern(outside.places.as_ptr()) }),
         };
         let (left, right) = (beside(&tile.left), beside(&tile.right));
@@ -90,7 +90,8 @@ impl<
         let rows = unsafe { self.find(tile, row) };
         // SAFETY: the rows under these, with a whole vector and more.
         let mut outputs = unsafe { self.begin(&rows, tile.first) };
-        // The last vector of inputs has something else behind it.
+        // The last vector of inputs has something else behind it. Outputs are no more than a vector fewer than inputs, so
+        // that those before are whole.
         let inner = self.vectors - 1;
         for v in 0..inner {
             self.ask_for(&rows, tile.first, v);
@@ -212,7 +213,7 @@ impl<
     fn end(
         &self,
         outputs: &mut Outputs<I::Vector, ROWS, TERMS>,
-        next: Columns<I::Vector, ROWS, TERMS>,
+        next: ColumnSums<I::Vector, ROWS, TERMS>,
     ) -> [I::Vector; ROWS] {
         let Outputs { begun, sums } = outputs;
         let mut results = *begun;
@@ -229,7 +230,7 @@ impl<
     /// # Safety
     /// It is readable in all rows under these.
     #[inline(always)]
-    unsafe fn sum(&self, rows: &Rows<T, ROWS>, at: isize) -> Columns<I::Vector, ROWS, TERMS> {
+    unsafe fn sum(&self, rows: &Rows<T, ROWS>, at: isize) -> ColumnSums<I::Vector, ROWS, TERMS> {
         // SAFETY: vouched for by the caller.
         let load = |j: usize| unsafe { self.isa.load(rows.inputs[j].wrapping_offset(at)) };
         self.sums.along_columns(self.isa, load)
@@ -244,7 +245,7 @@ impl<
         &self,
         rows: &Rows<T, ROWS>,
         beside: &Beside<T, I, TERMS>,
-    ) -> Columns<I::Vector, ROWS, TERMS> {
+    ) -> ColumnSums<I::Vector, ROWS, TERMS> {
         match beside {
             Beside::Constant(terms) => [*terms; ROWS],
             Beside::Repeated(source, pattern) => {

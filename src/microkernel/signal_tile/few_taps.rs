@@ -257,6 +257,7 @@ impl<T: Element> Row<'_, T> {
                 }
             )+};
         }
+        const { assert!(!I::SHIFTS || I::LANES <= 16) };
         try_offsets!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
         debug_assert!(t == self.taps.len());
     }

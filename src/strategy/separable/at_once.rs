@@ -37,15 +37,17 @@ pub(super) fn has_tile(problem: &Problem, cut: &Cut, rows: usize, planes: usize)
 
 /// Whether what stands beyond a corner is what stands beside it: of two constants, it is that of the row.
 fn has_plain_corners(problem: &Problem) -> bool {
-    let borders = problem.conv.border;
-    let constant = |border: Border| match border {
+    let (rows, columns, borders) = (&problem.rows, &problem.columns, problem.conv.border);
+    let constant = |(padding, border): (usize, Border)| match border {
+        _ if padding == 0 => None,
         Border::Zero => Some(0.0),
         Border::Constant(value) => Some(value),
         _ => None,
     };
-    let constants = |sides: [Border; 2]| sides.into_iter().filter_map(constant);
-    constants([borders.top, borders.bottom])
-        .all(|row| constants([borders.left, borders.right]).all(|side| row == side))
+    let beyond = [(rows.before, borders.top), (rows.after, borders.bottom)];
+    let beside = [(columns.before, borders.left), (columns.after, borders.right)];
+    let mut constants = beyond.into_iter().filter_map(constant);
+    constants.all(|row| beside.into_iter().filter_map(constant).all(|side| row == side))
 }
 
 /// What the terms are.
@@ -173,7 +175,9 @@ impl<'a, 'b, T: Element> Window<'a, 'b, T> {
         let base =
             self.call.input_at(self.part.item, self.part.channel / self.plan.problem.group_out, [0, 0]);
         let stride = self.call.input_strides[2];
-        let row = |j: usize| self.plan.extensions.row(first + (j * rows.dilation) as isize, rows.input);
+        // Rows that are only asked for may be beyond all that a problem has been checked for.
+        let place = |j: usize| first.wrapping_add(j.wrapping_mul(rows.dilation) as isize);
+        let row = |j: usize| self.plan.extensions.row(place(j), rows.input);
         let read = self.values_read();
         // Rows above come first, rows below last.
         for (constants, j) in constants.iter_mut().zip([0, under - 1]) {
@@ -186,7 +190,7 @@ impl<'a, 'b, T: Element> Window<'a, 'b, T> {
             *to = match row(j) {
                 Place::Index(y) => base.wrapping_offset(y.wrapping_mul(stride)),
                 Place::Value(_) if j >= under => base,
-                Place::Value(_) => constants[usize::from(first + (j * rows.dilation) as isize >= 0)],
+                Place::Value(_) => constants[usize::from(place(j) >= 0)],
             };
         }
     }
