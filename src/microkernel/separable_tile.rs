@@ -332,7 +332,7 @@ mod tests {
         let isa = InstructionSet::best().unwrap();
         let lanes = isa.lanes(crate::ElementType::F32);
         for kind in 0..16 * 3 {
-            let bit = |at: usize| kind / 3 >> at & 1 == 1;
+            let bit = |at: usize| (kind / 3) & (1 << at) != 0;
             let case = Case {
                 terms: if bit(0) { Terms::Columns } else { Terms::Product },
                 is_centred: bit(1),
