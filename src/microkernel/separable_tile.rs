@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A kernel of few taps that is no such product is as many of them as it has columns: each of its columns, and a single
-//! tap of the row, which is one. Then there is a sum along columns for each tap of the row ([`Terms::Columns`]).
+//! tap of the row, which is one. Then there is a sum along columns for each tap of the row ([`Terms::Columns`]), or one
+//! for both outer taps if their columns are alike, as in Laplacians and kernels that sharpen.
 //!
 //! Departures: 1. So nothing is written but outputs, and few rows are under way, which the first-level cache holds. It
 //! needs an instruction set that shifts two vectors together in registers. 2. The number of taps is known when
@@ -24,7 +25,7 @@ use block::Block;
 
 /// Output rows that are computed at once: they share loads.
 const HIGH: usize = 4;
-/// The same by columns: there are three sums along columns for each of them.
+/// The same by columns that differ: there are three sums along columns for each of them.
 const HIGH_BY_COLUMNS: usize = 3;
 /// The same where 3 taps go one row after the other: input and output are one stream each, as in a copy.
 const LOW: usize = 1;
@@ -141,7 +142,7 @@ pub(crate) struct Outside<T> {
 
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     // Those of 3 taps and of 5, along both axes, where vectors are as long as cache lines. A sum along columns begins
-    // with a product, but for one that begins with the bias.
+    // with a product, but for one that begins with the bias. Two sums by columns come to as many as a product.
     let by_columns = BY_COLUMNS * BY_COLUMNS - (BY_COLUMNS - 1);
     let loops = [
         LOW * (2 * 3 - 1),
@@ -180,13 +181,27 @@ impl<T: Element> SeparableTile<'_, T> {
     }
 
     fn run_columns(self, isa: InstructionSet) {
-        const TAPS: usize = BY_COLUMNS;
-        match (self.is_row_by_row || self.rows < HIGH_BY_COLUMNS, self.is_centred) {
-            (true, false) => self.by_step::<LOW, TAPS, TAPS, 0>(isa),
-            (true, true) => self.by_step::<LOW, TAPS, TAPS, 1>(isa),
-            (false, false) => self.by_step::<HIGH_BY_COLUMNS, TAPS, TAPS, 0>(isa),
-            (false, true) => self.by_step::<HIGH_BY_COLUMNS, TAPS, TAPS, 1>(isa),
+        if self.has_like_sides() {
+            self.by_rows::<HIGH, 2>(isa)
+        } else {
+            self.by_rows::<HIGH_BY_COLUMNS, BY_COLUMNS>(isa)
         }
+    }
+
+    /// So many rows at once with so many sums along columns, or one after the other.
+    fn by_rows<const ROWS: usize, const TERMS: usize>(self, isa: InstructionSet) {
+        const TAPS: usize = BY_COLUMNS;
+        match (self.is_row_by_row || self.rows < ROWS, self.is_centred) {
+            (true, false) => self.by_step::<LOW, TERMS, TAPS, 0>(isa),
+            (true, true) => self.by_step::<LOW, TERMS, TAPS, 1>(isa),
+            (false, false) => self.by_step::<ROWS, TERMS, TAPS, 0>(isa),
+            (false, true) => self.by_step::<ROWS, TERMS, TAPS, 1>(isa),
+        }
+    }
+
+    /// Whether the outer columns are alike, as in filters that do not tell left from right: one sum does for both.
+    fn has_like_sides(&self) -> bool {
+        self.columns[..BY_COLUMNS] == self.columns[2 * BY_COLUMNS..][..BY_COLUMNS]
     }
 
     /// One channel, and three that are interleaved, have loops of their own.
@@ -260,6 +275,7 @@ mod tests {
         step: usize,
         begins_constant: bool,
         is_row_by_row: bool,
+        has_like_sides: bool,
     }
 
     impl Case {
@@ -271,7 +287,10 @@ mod tests {
         }
 
         fn taps(self) -> ([f32; 9], [f32; 3]) {
-            let columns = [1.0, -2.0, 3.0, 0.5, 4.0, -1.0, 2.0, 2.0, 7.0];
+            let mut columns = [1.0, -2.0, 3.0, 0.5, 4.0, -1.0, 2.0, 2.0, 7.0];
+            if self.has_like_sides {
+                columns.copy_within(..3, 6);
+            }
             (columns, if self.terms == Terms::Columns { [1.0; 3] } else { [2.0, -1.0, 0.5] })
         }
 
@@ -331,7 +350,7 @@ mod tests {
     fn three_taps_of_any_kind_are_summed_as_defined() {
         let isa = InstructionSet::best().unwrap();
         let lanes = isa.lanes(crate::ElementType::F32);
-        for kind in 0..16 * 3 {
+        for kind in 0..32 * 3 {
             let bit = |at: usize| (kind / 3) & (1 << at) != 0;
             let case = Case {
                 terms: if bit(0) { Terms::Columns } else { Terms::Product },
@@ -339,6 +358,7 @@ mod tests {
                 step: 1 + kind % 3,
                 begins_constant: bit(2),
                 is_row_by_row: bit(3),
+                has_like_sides: bit(4),
             };
             let lead = if case.is_centred { case.step } else { 0 };
             if serves([lanes, size_of::<f32>()], ROWS, case.terms, [3, 3], [lead, case.step]) {

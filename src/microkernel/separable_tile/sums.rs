@@ -6,7 +6,8 @@ use crate::isa::Lanes;
 use crate::microkernel::Finish;
 
 /// The taps of a tile, with what outputs begin and end with. Of `TAPS` taps of a row, that of number `CENTRE` meets whole
-/// vectors of sums along columns. There are `TERMS` of these for each output: one, or one for each tap of the row.
+/// vectors of sums along columns. There are `TERMS` of these for each output: one, or one for each tap of the row, or two
+/// for three taps, of which the outer ones share one.
 /// There are `STEP` values from a tap of the row to the next, or any number where that is zero: shifts by a number known
 /// when compiling take other instructions, which on some machines leave more room for multiply-adds.
 pub(super) struct Sums<
@@ -51,10 +52,14 @@ impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTR
         }
     }
 
-    /// Whether the sum along columns for a tap of the row begins with the bias: where each tap has its own, that which
-    /// is not shifted, as outputs are it and what the others add.
-    const fn has_bias(tap: usize) -> bool {
-        TERMS > 1 && tap == CENTRE
+    /// The sum along columns that a tap of the row takes.
+    const fn term(tap: usize) -> usize {
+        tap % TERMS
+    }
+
+    /// Whether that of a term begins with the bias: where there are several, the one that only the middle tap takes.
+    const fn has_bias(term: usize) -> bool {
+        TERMS > 1 && term == Self::term(TAPS / 2)
     }
 
     #[inline(always)]
@@ -101,17 +106,14 @@ impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTR
     /// An output as far as it comes from two vectors of sums along columns, the second of which the middle tap meets.
     #[inline(always)]
     pub(super) fn begin(&self, isa: I, before: [I::Vector; TERMS], whole: [I::Vector; TERMS]) -> I::Vector {
-        let mut sum = if TERMS > 1 { whole[CENTRE % TERMS] } else { self.bias };
-        for t in 0..=CENTRE {
-            let term = t % TERMS;
-            if t < CENTRE {
-                let by = I::LANES - (CENTRE - t) * self.step();
-                sum = self.add_tap(isa, t, self.shift(isa, before[term], whole[term], by), sum);
-            } else if !Self::has_bias(t) {
-                sum = self.add_tap(isa, t, whole[term], sum);
-            }
+        // Of several terms, that of the middle tap begins with the bias, and outputs with one of them.
+        let mut sum = if TERMS > 1 { whole[Self::term(CENTRE)] } else { self.bias };
+        for t in 0..CENTRE {
+            let by = I::LANES - (CENTRE - t) * self.step();
+            let inputs = self.shift(isa, before[Self::term(t)], whole[Self::term(t)], by);
+            sum = self.add_tap(isa, t, inputs, sum);
         }
-        sum
+        if TERMS > 1 { sum } else { self.add_tap(isa, CENTRE, whole[0], sum) }
     }
 
     /// The sum that has begun, with what comes from the vector behind.
@@ -125,8 +127,8 @@ impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTR
     ) -> I::Vector {
         let mut sum = begun;
         for t in CENTRE + 1..TAPS {
-            let term = t % TERMS;
-            let inputs = self.shift(isa, whole[term], behind[term], (t - CENTRE) * self.step());
+            let by = (t - CENTRE) * self.step();
+            let inputs = self.shift(isa, whole[Self::term(t)], behind[Self::term(t)], by);
             sum = self.add_tap(isa, t, inputs, sum);
         }
         sum
@@ -142,7 +144,7 @@ impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTR
         results[0]
     }
 
-    /// Adds a tap of the row. Where each has a term of its own, it is one.
+    /// Adds a tap of the row, which is one where there are several terms.
     #[inline(always)]
     fn add_tap(&self, isa: I, tap: usize, inputs: I::Vector, sum: I::Vector) -> I::Vector {
         if TERMS > 1 { isa.add(inputs, sum) } else { isa.mul_add(self.row[tap], inputs, sum) }
