@@ -28,7 +28,7 @@ pub(crate) fn choose<T: Element>(
     let mut best: Option<(&'static dyn Strategy<T>, Estimate)> = None;
     let mut refusal = None;
     for &strategy in strategy::registry::<T>().iter().filter(|strategy| Some(strategy.name()) != failed) {
-        if best.is_some_and(|(_, least)| least.seconds <= strategy.least_seconds(problem)) {
+        if best.is_some_and(|(_, least)| least.seconds <= strategy.least_seconds(problem, machine)) {
             continue;
         }
         match strategy.estimate_known(problem, machine, kernel) {

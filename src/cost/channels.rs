@@ -51,7 +51,7 @@ pub(crate) fn channels_seconds(problem: &Problem, machine: &Machine, shape: &Cha
     // Few pixels in a tile wait for each other's sums, or for the weights.
     let in_tile = (shape.pixels as f64).min(7.0);
     let steps = depth * vectors * pixels;
-    let lanes_per_cycle = Constants::vector_rate(problem) * EFFICIENCY;
+    let lanes_per_cycle = Constants::vector_rate(problem, machine) * EFFICIENCY;
     let waiting = (LATENCY / (vectors.min(4.0) * in_tile)).max(1.0 / lanes_per_cycle);
     let tiles = pixels / in_tile.max(1.0) * (vectors / 4.0).ceil() * TILE;
     let weights = depth * vectors * problem.isa.lanes(problem.element) as f64 * problem.element.size() as f64;
@@ -68,13 +68,13 @@ pub(crate) fn channels_seconds(problem: &Problem, machine: &Machine, shape: &Cha
 }
 
 /// Seconds that they take at least: those of products, less what may lie over zeros along one axis.
-pub(crate) fn channels_least_seconds(problem: &Problem) -> f64 {
+pub(crate) fn channels_least_seconds(problem: &Problem, machine: &Machine) -> f64 {
     let inside = |axis: &Axis| {
         let padded = (axis.before + axis.after).div_ceil(axis.stride);
         axis.output.saturating_sub(padded) as f64 / axis.output.max(1) as f64
     };
     let share = inside(&problem.rows).min(inside(&problem.columns));
-    share * problem.multiply_adds() / Constants::channels_peak(problem) / Constants::CLOCK
+    share * problem.multiply_adds() / Constants::channels_peak(problem, machine) / Constants::CLOCK
 }
 
 /// Cycles to copy so many inputs, transposed where channels are not innermost.

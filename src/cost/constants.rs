@@ -15,8 +15,8 @@ pub(crate) struct Constants;
 impl Constants {
     /// Clock cycles in a second.
     pub(super) const CLOCK: f64 = 2.9e9;
-    /// Vector multiply-adds started in a cycle; without fused ones half as many.
-    const MULTIPLY_ADDS: f64 = 2.0;
+    /// Vectors that are loaded, or multiplied and added, in a cycle; without fused multiply-adds half as many of these.
+    pub(super) const UNITS: f64 = 2.0;
     /// Cycles to copy one value through the window, in runs along a row.
     pub(super) const COPY: f64 = 0.35;
     /// The same from memory whose columns are not neighbours.
@@ -45,26 +45,31 @@ impl Constants {
     /// Bytes of kernels from which on the caches beyond the second hold less and less of them.
     const KERNEL_LARGE: f64 = (8 << 20) as f64;
 
-    /// Vector multiply-adds in a cycle at best.
-    pub(super) fn vector_rate(problem: &Problem) -> f64 {
-        Self::MULTIPLY_ADDS * if problem.isa.is_fused() { 1.0 } else { 0.5 }
+    /// Vectors that are loaded in a cycle at best.
+    pub(super) fn loads(problem: &Problem, machine: &Machine) -> f64 {
+        Self::UNITS * if machine.halves_vectors && Self::fills_lines(problem) { 0.5 } else { 1.0 }
     }
 
-    /// Whether loops shift lanes: where a vector is as long as a cache line, most unaligned loads cross one.
-    pub(super) fn shifts_lanes(problem: &Problem) -> bool {
+    /// Vector multiply-adds in a cycle at best.
+    pub(super) fn vector_rate(problem: &Problem, machine: &Machine) -> f64 {
+        Self::loads(problem, machine) * if problem.isa.is_fused() { 1.0 } else { 0.5 }
+    }
+
+    /// Whether a vector is as long as a cache line. Most unaligned loads cross one then, and loops shift lanes.
+    pub(super) fn fills_lines(problem: &Problem) -> bool {
         problem.isa.lanes(problem.element) * problem.element.size() == 64
     }
 
     /// Multiply-adds in a cycle at best.
-    pub(super) fn peak(problem: &Problem) -> f64 {
-        problem.isa.lanes(problem.element) as f64 * Self::vector_rate(problem)
+    pub(super) fn peak(problem: &Problem, machine: &Machine) -> f64 {
+        problem.isa.lanes(problem.element) as f64 * Self::vector_rate(problem, machine)
     }
 
     /// The same with lanes along the output channels of a group, some of them idle.
-    pub(super) fn channels_peak(problem: &Problem) -> f64 {
+    pub(super) fn channels_peak(problem: &Problem, machine: &Machine) -> f64 {
         let lanes = problem.isa.lanes(problem.element);
         let busy = problem.group_out as f64 / problem.group_out.next_multiple_of(lanes) as f64;
-        Self::peak(problem) * busy
+        Self::peak(problem, machine) * busy
     }
 
     /// Cycles to read a packed kernel of so many bytes, of which a share stays in the second-level cache from one time
@@ -114,9 +119,9 @@ impl Constants {
 
     /// Seconds that `gemm` takes at least: its products or, if each output channel has an input channel of its own,
     /// packing, of which each value then serves one product.
-    pub(crate) fn gemm_least_seconds(problem: &Problem) -> f64 {
+    pub(crate) fn gemm_least_seconds(problem: &Problem, machine: &Machine) -> f64 {
         let is_single = problem.group_in == 1 && problem.group_out == 1 && problem.products() > 1;
-        let product = if is_single { Self::COPY } else { 1.0 / Self::peak(problem) };
+        let product = if is_single { Self::COPY } else { 1.0 / Self::peak(problem, machine) };
         (problem.multiply_adds() * product + Self::CALL) / Self::CLOCK
     }
 
@@ -129,7 +134,7 @@ impl Constants {
         // A tile of few rows is bound by loads and latency.
         let rows = along.clamp(1.0, 14.0);
         let efficiency = Self::GEMM * rows / (rows + 2.5);
-        let compute = problem.multiply_adds() * padded / (Self::peak(problem) * efficiency);
+        let compute = problem.multiply_adds() * padded / (Self::peak(problem, machine) * efficiency);
         let groups = (problem.batch() * problem.groups()) as f64;
         let neighbours = problem.conv.input_layout == Layout::Nchw && problem.columns.stride == 1;
         let in_place = neighbours && !lanes_are_channels && problem.rows.taps * problem.columns.taps == 1;
@@ -145,7 +150,13 @@ impl Constants {
         let weights = problem.products() as f64 * channels * problem.element.size() as f64;
         let is_near = weights <= machine.l2 as f64;
         let streaming = if is_near { 0.0 } else { groups * Self::kernel_cycles(weights, 0.0) };
-        (Self::beside_memory(problem, machine, compute) + packing + calls + streaming + Self::CALL)
-            / Self::CLOCK
+        // Vectors of pixels go to as many planes as a tile has channels; beyond all caches, nothing hides that.
+        let is_spread = !lanes_are_channels && channels > 1.0 && problem.conv.output_layout == Layout::Nchw;
+        let moved = if is_spread && machine.is_left_by(problem) {
+            compute + Self::memory(problem, machine)
+        } else {
+            Self::beside_memory(problem, machine, compute)
+        };
+        (moved + packing + calls + streaming + Self::CALL) / Self::CLOCK
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn depthwise_seconds(problem: &Problem, machine: &Machine, shape: &De
     let is_dealt = problem.group_in > 1 || problem.group_out > 1;
     let parts = if is_whole || is_dealt { 0.0 } else { PART * problem.output_plane() as f64 };
     let products = problem.products() as f64 * products_inside(problem);
-    let compute = outputs * (products * step(problem) + OUTPUT) + parts;
+    let compute = outputs * (products * step(problem, machine) + OUTPUT) + parts;
     let rows = problem.rows.output as f64 * (vectors / 4.0).ceil();
     let calls = rows * ROW + shape.tasks as f64 * TASK;
 
@@ -89,7 +89,7 @@ fn products_inside(problem: &Problem) -> f64 {
 }
 
 /// Cycles of a multiply-add of vectors.
-fn step(problem: &Problem) -> f64 {
+fn step(problem: &Problem, machine: &Machine) -> f64 {
     let columns = &problem.columns;
     let is_shared =
         matches!((columns.taps, columns.stride), (3 | 5 | 7, 1) | (3 | 5, 2)) && columns.dilation == 1;
@@ -104,7 +104,8 @@ fn step(problem: &Problem) -> f64 {
         () if columns.stride == 1 => DEAL,
         () => DEAL_STRIDED,
     };
-    multiply_add * 2.0 / Constants::vector_rate(problem) + deal
+    let fused = if problem.isa.is_fused() { 1.0 } else { 2.0 };
+    (multiply_add * fused).max(1.0 / Constants::vector_rate(problem, machine)) + deal
 }
 
 /// Cycles to bring inputs into a band, and outputs out of it.

@@ -20,8 +20,7 @@ pub(crate) struct DotShape {
 
 /// Share of the limits of multiply-adds and of loads that the tiles reach.
 const EFFICIENCY: f64 = 0.9;
-/// Loads of vectors in a cycle from the first-level cache, and from the second.
-const LOADS: f64 = 2.0;
+/// Loads of vectors in a cycle from the second-level cache.
 const FAR_LOADS: f64 = 1.1;
 /// Cycles of a multiply-add until its sum can be added to.
 const LATENCY: f64 = 4.0;
@@ -43,9 +42,9 @@ pub(crate) fn dot_seconds(problem: &Problem, machine: &Machine, shape: &DotShape
     let channels = problem.group_out as f64 / panels;
     let in_tile = shape.tile.min(shape.pixels).max(1) as f64;
 
-    let products = channels * in_tile / Constants::vector_rate(problem);
+    let products = channels * in_tile / Constants::vector_rate(problem, machine);
     let is_near = bytes_of_tile(problem, channels, in_tile) <= machine.l1 as f64;
-    let loads = (channels + in_tile) / if is_near { LOADS } else { FAR_LOADS };
+    let loads = (channels + in_tile) / if is_near { Constants::loads(problem, machine) } else { FAR_LOADS };
     let steps = shape.vectors as f64 * (products.max(loads) / EFFICIENCY).max(LATENCY);
     let tile = steps + FOLD * channels * in_tile + TILE;
     let compute = pixels * (panels * tile / in_tile + PIXEL);

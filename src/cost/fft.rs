@@ -39,6 +39,8 @@ impl Constants {
     /// Cycles that a vector takes in one level of a transform, there and back, with 32 registers and with fewer.
     const LEVEL_WIDE: f64 = 5.4;
     const LEVEL: f64 = 4.1;
+    /// Factor to that where vectors go through the units in halves: sums take other units than products do.
+    const HALVED: f64 = 1.5;
     /// Factor to that where a pair, its kernel and tables take more than half of the second-level cache.
     const BEYOND: f64 = 1.45;
     /// Cycles to start a pair of tiles, along one axis and along both.
@@ -62,7 +64,7 @@ impl Constants {
 
     /// Seconds that pairs of tiles take at least: the start of one pair for each plane there and back, and transforms
     /// that are no longer than the kernel asks for.
-    pub(crate) fn fft_pairs_least_seconds(problem: &Problem) -> f64 {
+    pub(crate) fn fft_pairs_least_seconds(problem: &Problem, machine: &Machine) -> f64 {
         let (rows, columns) = (&problem.rows, &problem.columns);
         let lanes = problem.isa.lanes(problem.element);
         let untouched = |axis: &Axis| [axis.output as f64, 0.0];
@@ -72,7 +74,8 @@ impl Constants {
             _ => [rows, columns].map(|axis| least_cover(axis, SHORTEST_TRANSFORM)),
         };
         let vectors = high[0] * wide[0] / 2.0 / lanes as f64;
-        let pair = Self::fft_start(problem) + vectors * (high[1] + wide[1]) * Self::fft_level(problem);
+        let pair =
+            Self::fft_start(problem) + vectors * (high[1] + wide[1]) * Self::fft_level(problem, machine);
         Self::planes_there_and_back(problem) * pair / Self::CLOCK
     }
 
@@ -87,15 +90,19 @@ impl Constants {
     }
 
     /// Cycles of a vector in a level.
-    fn fft_level(problem: &Problem) -> f64 {
-        if problem.isa.registers() >= 32 { Self::LEVEL_WIDE } else { Self::LEVEL }
+    fn fft_level(problem: &Problem, machine: &Machine) -> f64 {
+        if problem.isa.registers() < 32 {
+            return Self::LEVEL;
+        }
+        let is_halved = Self::loads(problem, machine) < Self::UNITS;
+        Self::LEVEL_WIDE * if is_halved { Self::HALVED } else { 1.0 }
     }
 
     /// Cycles of a pair of tiles, forward and back.
     fn fft_pair(problem: &Problem, machine: &Machine, [rows, columns]: [usize; 2]) -> f64 {
         let area = rows as f64 * columns as f64;
         let lanes = problem.isa.lanes(problem.element) as f64;
-        let level = Self::fft_level(problem);
+        let level = Self::fft_level(problem, machine);
         let levels = if rows > 1 && !is_plane(problem) { (rows as f64).log2() } else { area.log2() };
         // Of tables and kernels as many bytes pass as of the pair itself.
         let bytes = area * (4 * problem.element.size()) as f64;
@@ -144,7 +151,7 @@ impl Constants {
         // Half a pair of transforms for each input, half for each output.
         let transforms = pairs * (inputs + outputs) / 2.0 * Self::fft_pair(problem, machine, tile);
         let staged = Self::fft_copies(problem, tile, pairs) * (inputs + outputs) / 2.0;
-        let rate = lanes * Self::vector_rate(problem) * Self::PRODUCTS;
+        let rate = lanes * Self::vector_rate(problem, machine) * Self::PRODUCTS;
         let products = 4.0 * pairs * area * inputs * outputs / rate;
         let bytes = area * (2 * problem.element.size()) as f64;
         let kernel = bytes * inputs * outputs;

@@ -1,11 +1,11 @@
-//! What the machine has: cache sizes, read once.
+//! What the machine has, read once: sizes of caches, and how wide its units are.
 
 use std::sync::OnceLock;
 
 use super::Constants;
 use crate::problem::Problem;
 
-/// Cache sizes of one core in bytes.
+/// Cache sizes of one core in bytes, and its units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
     /// First level, data.
@@ -14,10 +14,12 @@ pub(crate) struct Machine {
     pub(crate) l2: usize,
     /// Third level.
     pub(crate) l3: usize,
+    /// Whether vectors of 64 bytes go through its units in two halves, so that half as many do in a cycle.
+    pub(crate) halves_vectors: bool,
 }
 
 /// Sizes of a common core, where the machine does not tell.
-const COMMON: Machine = Machine { l1: 32 << 10, l2: 512 << 10, l3: 8 << 20 };
+const COMMON: Machine = Machine { l1: 32 << 10, l2: 512 << 10, l3: 8 << 20, halves_vectors: false };
 
 impl Machine {
     /// Whether input and output do not stay in the caches. Half of the third level is counted: others use it, too.
@@ -29,7 +31,7 @@ impl Machine {
     pub(crate) fn get() -> &'static Machine {
         static MACHINE: OnceLock<Machine> = OnceLock::new();
         MACHINE.get_or_init(|| {
-            let mut machine = COMMON;
+            let mut machine = Machine { halves_vectors: has_half_units(), ..COMMON };
             for (level, bytes) in caches() {
                 match level {
                     1 => machine.l1 = bytes,
@@ -85,13 +87,49 @@ fn caches() -> Vec<(u32, usize)> {
     Vec::new()
 }
 
+/// Whether this is the family of AMD's Zen 4, whose units are 32 bytes wide (AMD, Software Optimization Guide for the
+/// Zen 4 Microarchitecture, 2023). Zen 3, of the same family, has no vectors of 64 bytes. Other processors that have
+/// them are taken to have units as wide.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn has_half_units() -> bool {
+    use core::arch::x86_64::__cpuid;
+    const FAMILY: u32 = 0x19;
+    // SAFETY: every x86-64 processor has CPUID, and leaves 0 and 1.
+    #[allow(unused_unsafe, reason = "became a safe function in later compilers")]
+    let [vendor, version] = unsafe { [__cpuid(0), __cpuid(1)] };
+    let is_amd = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat() == *b"AuthenticAMD";
+    let (family, extended) = (version.eax >> 8 & 0xf, version.eax >> 20 & 0xff);
+    is_amd && family + extended == FAMILY
+}
+
+#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+fn has_half_units() -> bool {
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conv::Conv;
+    use crate::element_type::ElementType;
+    use crate::isa::InstructionSet;
+
+    #[test]
+    fn halves_cost_long_vectors_only() {
+        let whole = Machine { halves_vectors: false, ..COMMON };
+        let halved = Machine { halves_vectors: true, ..COMMON };
+        for isa in InstructionSet::available().unwrap() {
+            let conv = Conv::d2([64, 64], [3, 3]).instruction_set(*isa);
+            let problem = Problem::new(&conv, ElementType::F32).unwrap();
+            let slower = if isa.lanes(ElementType::F32) == 16 { 2.0 } else { 1.0 };
+            let rate = |machine| Constants::vector_rate(&problem, machine);
+            assert_eq!(rate(&whole), slower * rate(&halved), "{}", isa.name());
+        }
+    }
 
     #[test]
     fn caches_have_plausible_sizes() {
-        let Machine { l1, l2, l3 } = *Machine::get();
+        let Machine { l1, l2, l3, .. } = *Machine::get();
         assert!((8 << 10..1 << 20).contains(&l1), "{l1}");
         assert!(l2 > l1, "{l2}");
         assert!(l3 >= 1 << 20, "{l3}");

@@ -37,8 +37,6 @@ const ROW_VECTORS: f64 = 10.0;
 /// Tap rows that there are loops for where there are 32 registers.
 const SMALL: [usize; 3] = [3, 5, 7];
 const PHASES: usize = 4;
-/// Loads in a cycle; those that cross a cache line count twice.
-const LOADS: f64 = 2.0;
 /// Cycles to begin a row of taps in a tile of one row, and to begin and end such a tile.
 const TAP_ROW: f64 = 3.0;
 const TILE: f64 = 20.0;
@@ -75,10 +73,17 @@ const PAIRED: f64 = 0.58;
 const DEALT: f64 = 3.0;
 /// Cycles of a multiply-add of vectors where lanes are shifted for few taps, and of a vector of outputs besides; fitted
 /// on 2026-11-22 on an AMD EPYC (Zen 5).
-pub(super) const FEW: f64 = 0.72;
-pub(super) const FEW_VECTOR: f64 = 1.5;
+const FEW: f64 = 0.72;
+const FEW_VECTOR: f64 = 1.5;
+/// Share of the multiply-add limit that such loops reach at most.
+const DENSE: f64 = 0.9;
 /// Cycles to write one result where results are not neighbours.
 const SCATTER: f64 = 3.0;
+
+/// Cycles of a vector of outputs where lanes are shifted for few taps.
+pub(super) fn few_taps(taps: f64, rate: f64) -> f64 {
+    taps * FEW.max(1.0 / (rate * DENSE)) + FEW_VECTOR
+}
 
 /// Predicted seconds.
 pub(crate) fn planes_seconds(problem: &Problem, machine: &Machine, shape: &PlanesShape) -> f64 {
@@ -88,7 +93,7 @@ pub(crate) fn planes_seconds(problem: &Problem, machine: &Machine, shape: &Plane
     let scattered =
         shape.pixel == 1 && problem.conv.output_layout == Layout::Nhwc && problem.conv.channels_out > 1;
     let scatter = if scattered { outputs * SCATTER } else { 0.0 };
-    let compute = planes * channels * compute(problem, shape) + scatter;
+    let compute = planes * channels * compute(problem, machine, shape) + scatter;
     let [read, written] = Constants::bytes(problem);
     let bytes = read * sweeps_over(problem, machine, shape) + written;
     let waiting = bytes / if bytes > machine.l2 as f64 { MEMORY_BYTES } else { L2_BYTES };
@@ -125,7 +130,7 @@ fn is_small(problem: &Problem, shape: &PlanesShape) -> bool {
 }
 
 /// Cycles of the tiles of one input and output plane.
-fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
+fn compute(problem: &Problem, machine: &Machine, shape: &PlanesShape) -> f64 {
     let lanes = problem.isa.lanes(problem.element);
     let vectors = (problem.columns.output * shape.pixel).div_ceil(lanes) as f64;
     let rows = shape.rows as f64;
@@ -133,7 +138,8 @@ fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
     let sweeps = problem.rows.taps as f64 / taps as f64;
     let shares = shares_rows(problem, shape);
     if !shares && shape.period == 0 {
-        return rows * problem.rows.taps as f64 * (tap_row(problem, shape, vectors) + TAP_ROW) + rows * TILE;
+        return rows * problem.rows.taps as f64 * (tap_row(problem, machine, shape, vectors) + TAP_ROW)
+            + rows * TILE;
     }
     let wide = match (problem.isa.registers() >= 32, shape.period) {
         (true, 3) => 6.0,
@@ -147,25 +153,28 @@ fn compute(problem: &Problem, shape: &PlanesShape) -> f64 {
         (taps + in_tile - 1) as f64 * wide * load(problem) + (in_tile * taps * shape.period.max(1)) as f64;
     let multiply_adds = (in_tile * taps) as f64 * wide;
     let turn = if is_small(problem, shape) { 0.0 } else { wide * TAP_COLUMN };
-    let column = (multiply_adds / Constants::vector_rate(problem)).max(loads / LOADS) + turn;
+    let column = (multiply_adds / Constants::vector_rate(problem, machine))
+        .max(loads / Constants::loads(problem, machine))
+        + turn;
     let tile = sweeps * problem.columns.taps as f64 * column + wide * SHARED_TILE;
     (rows / in_tile as f64).ceil() * (vectors / wide).max(0.5).ceil() * tile
 }
 
 /// Cycles of a tap row in tiles of one row, over all columns.
-fn tap_row(problem: &Problem, shape: &PlanesShape, vectors: f64) -> f64 {
-    let rate = Constants::vector_rate(problem);
+fn tap_row(problem: &Problem, machine: &Machine, shape: &PlanesShape, vectors: f64) -> f64 {
+    let rate = Constants::vector_rate(problem, machine);
+    let loads = Constants::loads(problem, machine);
     let taps = problem.columns.taps;
-    let is_shifted = Constants::shifts_lanes(problem);
+    let is_shifted = Constants::fills_lines(problem);
     if shape.is_paired {
-        return vectors * (taps as f64 * PAIRED + DEALT);
+        return vectors * (taps as f64 * PAIRED.max(1.0 / (rate * DENSE)) + DEALT);
     }
     if shape.has_few_taps && is_shifted {
-        return vectors * (taps as f64 * FEW + FEW_VECTOR);
+        return vectors * few_taps(taps as f64, rate);
     }
     let block = PHASES * shape.tap_period;
     let unshared =
-        |taps: f64, wide: f64| taps * (wide / rate).max((wide * load(problem) + 1.0) / LOADS).max(LATENCY);
+        |taps: f64, wide: f64| taps * (wide / rate).max((wide * load(problem) + 1.0) / loads).max(LATENCY);
     let wide_blocks = (vectors / ROW_VECTORS).floor();
     let narrow = vectors - wide_blocks * ROW_VECTORS;
     let rest = if narrow > 0.0 { unshared(taps as f64, narrow) } else { 0.0 };
@@ -173,8 +182,8 @@ fn tap_row(problem: &Problem, shape: &PlanesShape, vectors: f64) -> f64 {
     let step = |phases: usize| {
         let shifted = if is_shifted && phases == 1 { SHIFTED } else { 1.0 };
         let phases = phases as f64;
-        let loads = ((ROW_VECTORS + phases - 1.0) * load(problem) + phases) / LOADS;
-        shifted * (phases * ROW_VECTORS / rate).max(loads)
+        let loading = ((ROW_VECTORS + phases - 1.0) * load(problem) + phases) / loads;
+        shifted * (phases * ROW_VECTORS / rate).max(loading)
     };
     if block == 0 {
         return SLACK * (wide_blocks * unshared(taps as f64, ROW_VECTORS) + rest);

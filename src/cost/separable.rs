@@ -3,7 +3,7 @@
 //! `BYTES`, `BYTES_AT_ONCE`, `BOTH`, `BY_COLUMN` and `ROW` on 2026-11-22 on an AMD EPYC (Zen 5); `ROW_AT_ONCE` and
 //! `ROW_BY_COLUMNS` on 2026-11-23 on an AMD EPYC (Zen 4).
 
-use super::planes::{FEW, FEW_VECTOR};
+use super::planes::few_taps;
 use super::{Constants, Machine};
 use crate::conv::Layout;
 use crate::problem::Problem;
@@ -90,7 +90,7 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
     let outputs = problem.output_plane() as f64;
     let inputs = problem.rows.input as f64 * problem.columns.input as f64;
 
-    let column = column_cycles(problem, shape);
+    let column = column_cycles(problem, machine, shape);
     let dealt = if problem.columns.stride > 1 { lanes * DEAL } else { 0.0 };
     let sums = if shape.is_at_once { 0.0 } else { terms * shape.inputs / lanes * (column + dealt) };
     let results = terms * outputs / lanes * row_cycles(problem, machine, shape, lanes);
@@ -112,24 +112,25 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
 }
 
 /// Cycles of the taps of a column for a vector of sums.
-fn column_cycles(problem: &Problem, shape: &SeparableShape) -> f64 {
+fn column_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape) -> f64 {
     let taps = problem.rows.taps as f64;
     if shape.is_level[0] {
         // What the rows of a tile share, and what lies above and below for each.
         return MOVE + ADD * (taps / shape.tile as f64 + 2.0 * shape.step as f64);
     }
-    MOVE.max(taps / (Constants::vector_rate(problem) * COLUMNS))
+    MOVE.max(taps / (Constants::vector_rate(problem, machine) * COLUMNS))
 }
 
 /// Cycles of the taps of a row for a vector of outputs, with those of columns if both are taken at once.
 fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape, lanes: f64) -> f64 {
     let columns = &problem.columns;
     let taps = columns.taps as f64;
+    let rate = Constants::vector_rate(problem, machine);
     if shape.is_by_columns {
-        return taps * (problem.rows.taps as f64 / Constants::vector_rate(problem) + BY_COLUMN) + BOTH_VECTOR;
+        return taps * (problem.rows.taps as f64 / rate + BY_COLUMN) + BOTH_VECTOR;
     }
     if shape.is_at_once {
-        return taps * BOTH + BOTH_VECTOR;
+        return taps * BOTH.max(2.0 / rate) + BOTH_VECTOR;
     }
     if shape.is_level[1] {
         let (passes, digits) = (columns.taps.ilog2(), columns.taps.count_ones());
@@ -139,14 +140,14 @@ fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape, lane
         let slower = if bytes > machine.l1 { SLOWER } else { 1.0 };
         return LAST + (PASS * f64::from(passes) + ODD * f64::from(digits - 1)) * halo * slower;
     }
-    if shape.has_few_taps && Constants::shifts_lanes(problem) {
-        return taps * FEW + FEW_VECTOR;
+    if shape.has_few_taps && Constants::fills_lines(problem) {
+        return few_taps(taps, rate);
     }
     let is_dense = columns.stride == 1 && columns.dilation == 1 && !shape.is_interleaved;
     // Blocks of eight vectors load one vector more for each tap that shares them.
     let shared = if is_dense { (taps / lanes).clamp(1.0, 4.0) } else { 1.0 };
     let load = if shape.is_interleaved { SIDE } else { LOAD };
-    let multiply_add = 1.0 / (Constants::vector_rate(problem) * ROWS);
+    let multiply_add = 1.0 / (rate * ROWS);
     taps * multiply_add.max(load * (1.0 + (shared - 1.0) / 8.0) / shared)
 }
 

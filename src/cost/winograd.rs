@@ -60,7 +60,7 @@ pub(crate) fn winograd_seconds(problem: &Problem, machine: &Machine, shape: &Win
     let (tasks, parts) = (shape.tasks as f64, shape.parts as f64);
 
     let steps = points * problem.group_in as f64 * outputs * tiles;
-    let products = steps / (Constants::vector_rate(problem) * EFFICIENCY);
+    let products = steps / (Constants::vector_rate(problem, machine) * EFFICIENCY);
     let blocks = (outputs / 4.0).ceil() * (points * problem.group_in as f64 / 128.0).max(sums);
     let calls = blocks * (tasks * TILE + tiles / 6.0 * TILE);
     let size = problem.element.size() as f64;
@@ -84,8 +84,8 @@ const MOST_OUTPUTS: usize = 16;
 const LEAST_LEFT: f64 = 0.25;
 
 /// Seconds that it takes at least: those of products, and of calls for each tile.
-pub(crate) fn winograd_least_seconds(problem: &Problem) -> f64 {
-    let products = LEAST_LEFT * problem.multiply_adds() / Constants::channels_peak(problem);
+pub(crate) fn winograd_least_seconds(problem: &Problem, machine: &Machine) -> f64 {
+    let products = LEAST_LEFT * problem.multiply_adds() / Constants::channels_peak(problem, machine);
     let items = (problem.batch() * problem.groups()) as f64;
     let tiles = items * problem.output_plane().div_ceil(MOST_OUTPUTS) as f64;
     (products + tiles * 2.0 * TRANSFORM) / Constants::CLOCK

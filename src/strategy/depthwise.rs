@@ -46,7 +46,7 @@ impl<T: Element> Strategy<T> for Depthwise {
         Ok(Estimate { seconds: depthwise_seconds(problem, machine, &shape), workspace: cut.workspace::<T>() })
     }
 
-    fn least_seconds(&self, problem: &Problem) -> f64 {
+    fn least_seconds(&self, problem: &Problem, _machine: &Machine) -> f64 {
         depthwise_least_seconds(problem)
     }
 

@@ -70,7 +70,7 @@ impl<T: Element> Strategy<T> for Direct {
 /// The estimate with lanes along output channels, where it is the cheaper one and the workspace suffices.
 fn cheaper_channels<T: Element>(problem: &Problem, machine: &Machine, planes: &Estimate) -> Option<Estimate> {
     // The one channel of a signal fills no lanes.
-    if signal::is_signal(problem) || channels_least_seconds(problem) >= planes.seconds {
+    if signal::is_signal(problem) || channels_least_seconds(problem, machine) >= planes.seconds {
         return None;
     }
     channels::estimate::<T>(problem, machine).filter(|channels| {

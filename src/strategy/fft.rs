@@ -53,8 +53,8 @@ impl<T: Element + Transformed> Strategy<T> for Fft {
         cheapest(problem, machine).map(|(_, estimate)| estimate)
     }
 
-    fn least_seconds(&self, problem: &Problem) -> f64 {
-        let least = Constants::fft_pairs_least_seconds(problem);
+    fn least_seconds(&self, problem: &Problem, machine: &Machine) -> f64 {
+        let least = Constants::fft_pairs_least_seconds(problem, machine);
         #[cfg(feature = "fft")]
         let least = least.min(Constants::fft_real_least_seconds(problem));
         least

@@ -43,8 +43,8 @@ impl<T: Element> Strategy<T> for Gemm {
         })
     }
 
-    fn least_seconds(&self, problem: &Problem) -> f64 {
-        Constants::gemm_least_seconds(problem)
+    fn least_seconds(&self, problem: &Problem, machine: &Machine) -> f64 {
+        Constants::gemm_least_seconds(problem, machine)
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {

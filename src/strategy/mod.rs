@@ -30,7 +30,7 @@ pub(crate) trait Strategy<T: Element>: Sync {
 
     /// Seconds that no estimate for the problem is below, in a few operations: where another strategy costs less,
     /// nobody asks for the estimate.
-    fn least_seconds(&self, _problem: &Problem) -> f64 {
+    fn least_seconds(&self, _problem: &Problem, _machine: &Machine) -> f64 {
         0.0
     }
 

@@ -54,8 +54,8 @@ impl<T: Element> Strategy<T> for Winograd {
         Ok(Estimate { seconds: cut.seconds, workspace })
     }
 
-    fn least_seconds(&self, problem: &Problem) -> f64 {
-        winograd_least_seconds(problem)
+    fn least_seconds(&self, problem: &Problem, machine: &Machine) -> f64 {
+        winograd_least_seconds(problem, machine)
     }
 
     fn prepare(&self, problem: &Problem, machine: &Machine) -> Result<Box<dyn Prepared<T>>, Error> {
