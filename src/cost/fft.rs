@@ -41,8 +41,12 @@ impl Constants {
     const LEVEL: f64 = 4.1;
     /// Factor to that where vectors go through the units in halves: sums take other units than products do.
     const HALVED: f64 = 1.5;
-    /// Factor to that where a pair, its kernel and tables take more than half of the second-level cache.
+    /// Factor to that where a pair, its kernel and tables take more than half of the second-level cache, and where the
+    /// third is near.
     const BEYOND: f64 = 1.45;
+    const BEYOND_NEAR: f64 = 1.2;
+    /// Factor to transforms that take more than a quarter of the third-level cache, which others use, too.
+    const FAR: f64 = 1.6;
     /// Cycles to start a pair of tiles, along one axis and along both.
     const LINES: f64 = 200.0;
     const PLANES: f64 = 600.0;
@@ -106,8 +110,18 @@ impl Constants {
         let levels = if rows > 1 && !is_plane(problem) { (rows as f64).log2() } else { area.log2() };
         // Of tables and kernels as many bytes pass as of the pair itself.
         let bytes = area * (4 * problem.element.size()) as f64;
-        let beyond = if bytes > machine.l2 as f64 / 2.0 { Self::BEYOND } else { 1.0 };
-        Self::fft_start(problem) + area / lanes * levels * level * beyond
+        let beyond = match machine.has_near_l3 {
+            _ if bytes <= machine.l2 as f64 / 2.0 => 1.0,
+            true => Self::BEYOND_NEAR,
+            false => Self::BEYOND,
+        };
+        let far = Self::fft_far(machine, bytes);
+        Self::fft_start(problem) + area / lanes * levels * level * beyond * far
+    }
+
+    /// Factor to transforms among so many bytes.
+    pub(super) fn fft_far(machine: &Machine, bytes: f64) -> f64 {
+        if bytes > machine.l3 as f64 / 4.0 { Self::FAR } else { 1.0 }
     }
 
     /// Cycles for copies of the tiles that lie at an edge, or of all where columns are not neighbours in memory.

@@ -16,10 +16,13 @@ pub(crate) struct Machine {
     pub(crate) l3: usize,
     /// Whether vectors of 64 bytes go through its units in two halves, so that half as many do in a cycle.
     pub(crate) halves_vectors: bool,
+    /// Whether the third level belongs to few cores, near which it lies, and not to all of them.
+    pub(crate) has_near_l3: bool,
 }
 
 /// Sizes of a common core, where the machine does not tell.
-const COMMON: Machine = Machine { l1: 32 << 10, l2: 512 << 10, l3: 8 << 20, halves_vectors: false };
+const COMMON: Machine =
+    Machine { l1: 32 << 10, l2: 512 << 10, l3: 8 << 20, halves_vectors: false, has_near_l3: false };
 
 impl Machine {
     /// Whether input and output do not stay in the caches. Half of the third level is counted: others use it, too.
@@ -31,7 +34,9 @@ impl Machine {
     pub(crate) fn get() -> &'static Machine {
         static MACHINE: OnceLock<Machine> = OnceLock::new();
         MACHINE.get_or_init(|| {
-            let mut machine = Machine { halves_vectors: has_half_units(), ..COMMON };
+            let amd = amd_family();
+            let mut machine =
+                Machine { halves_vectors: amd == Some(ZEN_4), has_near_l3: amd >= Some(ZEN), ..COMMON };
             for (level, bytes) in caches() {
                 match level {
                     1 => machine.l1 = bytes,
@@ -87,24 +92,27 @@ fn caches() -> Vec<(u32, usize)> {
     Vec::new()
 }
 
-/// Whether this is the family of AMD's Zen 4, whose units are 32 bytes wide (AMD, Software Optimization Guide for the
-/// Zen 4 Microarchitecture, 2023). Zen 3, of the same family, has no vectors of 64 bytes. Other processors that have
-/// them are taken to have units as wide.
+/// Families of AMD processors. From Zen on, the third level is that of 4, 8 or 16 cores. The units of Zen 4 are 32 bytes
+/// wide (AMD, Software Optimization Guide for the Zen 4 Microarchitecture, 2023); Zen 3, of the same family, has no
+/// vectors of 64 bytes. Other processors that have them are taken to have units as wide.
+const ZEN: u32 = 0x17;
+const ZEN_4: u32 = 0x19;
+
+/// The family, if AMD makes it.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
-fn has_half_units() -> bool {
+fn amd_family() -> Option<u32> {
     use core::arch::x86_64::__cpuid;
-    const FAMILY: u32 = 0x19;
     // SAFETY: every x86-64 processor has CPUID, and leaves 0 and 1.
     #[allow(unused_unsafe, reason = "became a safe function in later compilers")]
     let [vendor, version] = unsafe { [__cpuid(0), __cpuid(1)] };
     let is_amd = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat() == *b"AuthenticAMD";
     let (family, extended) = (version.eax >> 8 & 0xf, version.eax >> 20 & 0xff);
-    is_amd && family + extended == FAMILY
+    is_amd.then_some(family + extended)
 }
 
 #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-fn has_half_units() -> bool {
-    false
+fn amd_family() -> Option<u32> {
+    None
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What tiles of `fft` of any good length cost, on rustfft.
 
-use super::Constants;
+use super::{Constants, Machine};
 use crate::element_type::ElementType;
 use crate::problem::{Axis, Problem};
 
@@ -44,8 +44,10 @@ impl Constants {
     }
 
     /// The parts of a tile of `[rows, columns]`.
-    pub(crate) fn fft(problem: &Problem, [rows, columns]: [usize; 2]) -> FftSeconds {
+    pub(crate) fn fft(problem: &Problem, machine: &Machine, [rows, columns]: [usize; 2]) -> FftSeconds {
         let [rows, columns] = [rows as f64, columns as f64];
+        // Of a tile there are its values, and spectra of it and of the kernel.
+        let far = Self::fft_far(machine, 3.0 * rows * columns * problem.element.size() as f64);
         let width = if problem.element == ElementType::F64 { 2.0 } else { 1.0 };
         let bins = (columns / 2.0 + 1.0).floor();
         let mut along_row = Self::FFT_CALL + width * columns * (Self::REAL_FFT * columns.log2() + Self::COPY);
@@ -55,8 +57,8 @@ impl Constants {
             along_columns = bins * (Self::FFT_CALL / 4.0 + width * rows * Self::COMPLEX_FFT * rows.log2());
         }
         FftSeconds {
-            along_row: along_row / Self::CLOCK,
-            along_columns: along_columns / Self::CLOCK,
+            along_row: far * along_row / Self::CLOCK,
+            along_columns: far * along_columns / Self::CLOCK,
             product: width * Self::PRODUCT / Self::CLOCK,
             stream: width * Self::STREAM / Self::CLOCK,
             tile: Self::TASK / Self::CLOCK,

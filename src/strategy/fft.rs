@@ -64,7 +64,7 @@ impl<T: Element + Transformed> Strategy<T> for Fft {
         let declined = |reason| Error::Declined { strategy: "fft", reason };
         match cheapest(problem, machine).map_err(declined)?.0 {
             #[cfg(feature = "fft")]
-            Kind::Real => real::prepare(problem),
+            Kind::Real => real::prepare(problem, machine),
             Kind::Pairs(cut) if cut.is_plain(problem) => pairs::prepare(problem, machine, cut),
             Kind::Pairs(cut) => channels::prepare(problem, machine, cut),
         }
@@ -78,7 +78,7 @@ fn cheapest(problem: &Problem, machine: &Machine) -> Result<(Kind, Estimate), De
     let pairs = Cut::cheapest(problem, machine).map(|(cut, estimate)| (Kind::Pairs(cut), estimate));
     #[cfg(feature = "fft")]
     if !pairs.as_ref().is_ok_and(|(_, pairs)| pairs.seconds <= Constants::fft_real_least_seconds(problem)) {
-        return cheaper(pairs, real::estimate(problem).map(|estimate| (Kind::Real, estimate)));
+        return cheaper(pairs, real::estimate(problem, machine).map(|estimate| (Kind::Real, estimate)));
     }
     pairs
 }

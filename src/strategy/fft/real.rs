@@ -13,6 +13,7 @@ use super::super::{Estimate, Packing, Prepared};
 use super::real_tiling::Tiling;
 use crate::call::Call;
 use crate::conv::Operation;
+use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::fft::RealFft2d;
@@ -24,14 +25,17 @@ use crate::window::Extensions;
 use crate::workspace::take;
 
 /// What it would cost, or why it cannot be had.
-pub(super) fn estimate(problem: &Problem) -> Result<Estimate, Declined> {
-    let (tiling, seconds) = Tiling::cheapest(problem)?;
+pub(super) fn estimate(problem: &Problem, machine: &Machine) -> Result<Estimate, Declined> {
+    let (tiling, seconds) = Tiling::cheapest(problem, machine)?;
     Ok(Estimate { seconds, workspace: tiling.workspace(problem, tiling.scratch_len()) })
 }
 
-pub(super) fn prepare<T: Element + FftNum>(problem: &Problem) -> Result<Box<dyn Prepared<T>>, Error> {
+pub(super) fn prepare<T: Element + FftNum>(
+    problem: &Problem,
+    machine: &Machine,
+) -> Result<Box<dyn Prepared<T>>, Error> {
     let declined = |reason| Error::Declined { strategy: "fft", reason };
-    let (tiling, _) = Tiling::cheapest(problem).map_err(declined)?;
+    let (tiling, _) = Tiling::cheapest(problem, machine).map_err(declined)?;
     // The planner's tables are about as large as the workspace; it would abort where they cannot be had.
     let bytes = tiling.workspace(problem, tiling.scratch_len()).saturating_mul(2);
     Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| Error::OutOfMemory { bytes })?;

@@ -53,7 +53,7 @@ pub(super) struct Tiling {
 
 impl Tiling {
     /// The cheapest tiling that the workspace limit allows, with its predicted seconds.
-    pub(super) fn cheapest(problem: &Problem) -> Result<(Self, f64), Declined> {
+    pub(super) fn cheapest(problem: &Problem, machine: &Machine) -> Result<(Self, f64), Declined> {
         let limit = problem.conv.workspace_limit;
         let (mut best, mut least_memory) = (None, usize::MAX);
         for rows in AxisTiling::candidates(&problem.rows) {
@@ -64,7 +64,7 @@ impl Tiling {
                 if memory > limit || tiling.packed_len(problem).is_none() {
                     continue;
                 }
-                let seconds = tiling.seconds(problem);
+                let seconds = tiling.seconds(problem, machine);
                 if best.is_none_or(|(_, least)| seconds < least) {
                     best = Some((tiling, seconds));
                 }
@@ -110,20 +110,20 @@ impl Tiling {
             .bytes()
     }
 
-    fn seconds(&self, problem: &Problem) -> f64 {
+    fn seconds(&self, problem: &Problem, machine: &Machine) -> f64 {
         let [inputs, outputs] = [problem.group_in as f64, problem.group_out as f64];
         let tiles =
             (problem.batch() * problem.groups()) as f64 * self.rows.tiles as f64 * self.columns.tiles as f64;
         let used = self.rows.inputs(&problem.rows).min(self.rows.transform) as f64;
         let kept = self.rows.inputs(&problem.rows).saturating_sub(problem.rows.extent - 1).max(1) as f64;
-        let fft = Constants::fft(problem, self.transform());
+        let fft = Constants::fft(problem, machine, self.transform());
         let forward = used * fft.along_row + fft.along_columns;
         let backward = kept * fft.along_row + fft.along_columns;
         // Spectra that do not stay in the second-level cache are streamed through it for every output channel.
         let spectrum = self.spectrum_len().saturating_mul(2 * problem.element.size());
         let kernel = spectrum.saturating_mul(problem.conv.channels_out).saturating_mul(problem.group_in);
         let streams = [kernel, spectrum.saturating_mul(problem.group_in)];
-        let streamed = streams.iter().filter(|&&bytes| bytes > Machine::get().l2).count() as f64;
+        let streamed = streams.iter().filter(|&&bytes| bytes > machine.l2).count() as f64;
         let product = self.spectrum_len() as f64 * (fft.product + streamed * fft.stream);
         fft.tile + tiles * (fft.tile + inputs * forward + outputs * (inputs * product + backward))
     }
