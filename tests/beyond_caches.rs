@@ -41,6 +41,25 @@ fn long_signals() {
     of::<f64>(4);
 }
 
+/// Transforms round, by less than a half.
+#[test]
+fn long_signals_in_short_blocks() {
+    fn of<T: Element>(samples: usize) {
+        let taps = 64;
+        let (input, kernel) = (whole_numbers::<T>(samples), whole_numbers::<T>(taps));
+        for &isa in InstructionSet::available().expect("CONVOLVE_ISA is a known name") {
+            let results = outputs(&Conv::d1(samples, taps).strategy("fft"), &input, &kernel, isa);
+            assert_eq!(results.len(), samples - taps + 1);
+            for (x, (result, window)) in results.iter().zip(input.windows(taps)).enumerate() {
+                let sum: f64 = window.iter().zip(&kernel).map(|(a, b)| a.to_f64() * b.to_f64()).sum();
+                assert_eq!(result.to_f64().round(), sum, "{isa}, output {x}: {}", result.to_f64());
+            }
+        }
+    }
+    of::<f32>(5_000_000);
+    of::<f64>(2_500_000);
+}
+
 #[test]
 fn layers_with_many_outputs() {
     let (size, taps, channels) = (300, 2, 64);

@@ -8,6 +8,7 @@
 //! Two real tiles are transformed at once, as the real and the imaginary part of a complex one: their products with the
 //! spectrum of a real kernel come apart by themselves on the way back.
 
+pub(crate) mod ahead;
 mod arithmetic;
 pub(crate) mod line_tile;
 pub(crate) mod mean;

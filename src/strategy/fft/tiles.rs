@@ -144,12 +144,8 @@ impl<T: Element> Tiles<T> {
         staging: &mut [T],
         beyond: Beyond,
     ) -> (Pair<*const T>, Pair<*mut T>) {
-        let at = |tile: Tile| {
-            let place = [self.problem.rows.start(tile.first[0]), self.problem.columns.start(tile.first[1])];
-            self.is_inside(call, place).then(|| call.input_at(pair.item, channel, place))
-        };
-        if let [Some(Some(re)), Some(Some(im))] = pair.tiles.map(|tile| tile.map(at)) {
-            return (Pair { re, im, row_step: call.input_strides[2] }, self.staged(staging));
+        if let Some(source) = self.source_inside(call, channel, pair) {
+            return (source, self.staged(staging));
         }
         for (tile, staging) in pair.tiles.iter().zip(staging.chunks_exact_mut(self.cut.area())) {
             match tile {
@@ -162,6 +158,22 @@ impl<T: Element> Tiles<T> {
         }
         let staged = self.staged(staging);
         (staged.readable(), staged)
+    }
+
+    /// The inputs under a pair of tiles, where they all lie inside.
+    pub(super) fn source_inside(
+        &self,
+        call: &Call<'_, T>,
+        channel: usize,
+        pair: &TilePair,
+    ) -> Option<Pair<*const T>> {
+        let at = |tile: Option<Tile>| {
+            let tile = tile?;
+            let place = [self.problem.rows.start(tile.first[0]), self.problem.columns.start(tile.first[1])];
+            self.is_inside(call, place).then(|| call.input_at(pair.item, channel, place))
+        };
+        let [re, im] = pair.tiles.map(at);
+        Some(Pair { re: re?, im: im?, row_step: call.input_strides[2] })
     }
 
     /// Whether all that a tile reads from `place` on lies inside the input, in rows whose columns are neighbours.
