@@ -6,6 +6,7 @@
 use super::planes::few_taps;
 use super::{Constants, Machine};
 use crate::conv::Layout;
+use crate::microkernel::row_pass::Sharing;
 use crate::problem::Problem;
 
 /// How the work is cut.
@@ -16,6 +17,8 @@ pub(crate) struct SeparableShape {
     pub(crate) is_interleaved: bool,
     /// Whether rows have the tile of few taps.
     pub(crate) has_few_taps: bool,
+    /// Else, which of them share loads.
+    pub(crate) sharing: Option<Sharing>,
     /// Whether both sums are taken at once, and whether there is one along columns for each column of the kernel.
     pub(crate) is_at_once: bool,
     pub(crate) is_by_columns: bool,
@@ -93,7 +96,7 @@ pub(crate) fn separable_seconds(problem: &Problem, machine: &Machine, shape: &Se
     let column = column_cycles(problem, machine, shape);
     let dealt = if problem.columns.stride > 1 { lanes * DEAL } else { 0.0 };
     let sums = if shape.is_at_once { 0.0 } else { terms * shape.inputs / lanes * (column + dealt) };
-    let results = terms * outputs / lanes * row_cycles(problem, machine, shape, lanes);
+    let results = terms * outputs / lanes * row_cycles(problem, machine, shape);
     let tiles = (problem.rows.output as f64 / shape.tile.max(LEAST_TILE) as f64).ceil();
     let tiles = if shape.is_at_once { 0.0 } else { tiles * TILE };
     let compute = sums + results + tiles + edges(problem, shape) + strided(problem, shape, [inputs, outputs]);
@@ -122,7 +125,7 @@ fn column_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape) -
 }
 
 /// Cycles of the taps of a row for a vector of outputs, with those of columns if both are taken at once.
-fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape, lanes: f64) -> f64 {
+fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape) -> f64 {
     let columns = &problem.columns;
     let taps = columns.taps as f64;
     let rate = Constants::vector_rate(problem, machine);
@@ -143,12 +146,11 @@ fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape, lane
     if shape.has_few_taps && Constants::fills_lines(problem) {
         return few_taps(taps, rate);
     }
-    let is_dense = columns.stride == 1 && columns.dilation == 1 && !shape.is_interleaved;
-    // Blocks of eight vectors load one vector more for each tap that shares them.
-    let shared = if is_dense { (taps / lanes).clamp(1.0, 4.0) } else { 1.0 };
+    let loads = shape.sharing.map_or(1.0, |sharing| sharing.loads(columns.taps));
     let load = if shape.is_interleaved { SIDE } else { LOAD };
     let multiply_add = 1.0 / (rate * ROWS);
-    taps * multiply_add.max(load * (1.0 + (shared - 1.0) / 8.0) / shared)
+    let halved = Constants::UNITS / Constants::loads(problem, machine);
+    taps * multiply_add.max(load * halved * loads)
 }
 
 /// Cycles to read and write what has no neighbours, planes being taken one by one.

@@ -5,27 +5,60 @@
 //!     sum[v] += tap[t] * row[offset[t] + v]
 //! ```
 //!
-//! Departure: where taps have neighbouring inputs, taps that are a vector apart read the same vectors, so that one load
-//! serves up to four of them; most such loads cross a cache line and would limit the machine to half of its speed. Taps
-//! are packed in the order that this asks for ([`order`]), and blocks that do not share loads follow it as well, so
-//! that an output is the same chain of sums in either.
+//! Departure: taps that are whole vectors apart read the same vectors, so that one load serves up to four of them
+//! ([`Sharing`]); most such loads cross a cache line and would limit the machine to half of its speed. Taps are packed
+//! in the order that this asks for ([`order`]), and blocks that do not share loads follow it as well, so that an output
+//! is the same chain of sums in either.
 
 use super::finish::{Finish, Staging, Target};
 use super::{HotLoop, Vouched};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
+use crate::problem::gcd;
 
 /// Vectors in a wide block.
 const VECTORS: usize = 8;
-/// Most taps that share a load.
+/// Most taps that share a load, and where they are three vectors apart: more loops than that are not unrolled.
 const SHARED: usize = 4;
+const SHARED_APART: usize = 2;
 
-/// The tap that stands at each place of the order in which taps are packed: in spans of `SHARED` vectors, the taps that
-/// are a vector apart side by side.
-pub(crate) fn order(taps: usize, lanes: usize) -> impl Iterator<Item = usize> {
-    (0..taps).step_by(SHARED * lanes).flat_map(move |span| {
-        let end = taps.min(span + SHARED * lanes);
-        (span..end.min(span + lanes)).flat_map(move |first| (first..end).step_by(lanes))
+/// Which taps of a row share loads: of taps that are `step` values apart, each `period`-th is `vectors` whole vectors
+/// further on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sharing {
+    pub(crate) step: usize,
+    pub(crate) period: usize,
+    pub(crate) vectors: usize,
+}
+
+impl Sharing {
+    /// Of so many taps, if any share, and there is a loop for it: neighbours, and planes side by side of which a row
+    /// takes one or three vectors to begin at the same lane again.
+    pub(crate) fn of(taps: usize, step: usize, lanes: usize) -> Option<Self> {
+        let common = gcd(step, lanes);
+        let sharing = Sharing { step, period: lanes / common, vectors: step / common };
+        (sharing.period < taps && matches!(sharing.vectors, 1 | 3)).then_some(sharing)
+    }
+
+    /// Most taps that share a load.
+    fn most(self) -> usize {
+        if self.vectors == 1 { SHARED } else { SHARED_APART }
+    }
+
+    /// Loads for each tap of so many, in wide blocks.
+    pub(crate) fn loads(self, taps: usize) -> f64 {
+        let shared = (taps as f64 / self.period as f64).clamp(1.0, self.most() as f64);
+        (1.0 + (shared - 1.0) * self.vectors as f64 / VECTORS as f64) / shared
+    }
+}
+
+/// The tap that stands at each place of the order in which taps are packed: those that share a load side by side.
+pub(crate) fn order(taps: usize, sharing: Option<Sharing>) -> impl Iterator<Item = usize> {
+    let period = sharing.map_or(taps, |sharing| sharing.period).max(1);
+    let span = period.saturating_mul(sharing.map_or(1, Sharing::most));
+    (0..taps).step_by(span).flat_map(move |start| {
+        let end = taps.min(start.saturating_add(span));
+        (start..end.min(start + period)).flat_map(move |first| (first..end).step_by(period))
     })
 }
 
@@ -36,7 +69,7 @@ pub(crate) fn order(taps: usize, lanes: usize) -> impl Iterator<Item = usize> {
 /// * `from + t * term_step + offset + x` is readable for all `t < terms`, each of `offsets`, and `x < width` rounded up
 ///   to `lanes`;
 /// * `taps` holds as many taps as there are offsets for each term, in [`order`];
-/// * if `is_dense`, the offsets are 0, 1, 2, ... in that order;
+/// * if taps share loads, the offset of each is `step` times its number;
 /// * `bias_row`, if there is one, holds `width` values rounded up to `lanes`;
 /// * `to + x * to_step` is readable and writable for all `x < width`.
 pub(crate) struct RowPass<'a, T> {
@@ -45,7 +78,7 @@ pub(crate) struct RowPass<'a, T> {
     pub(crate) terms: usize,
     /// Where each tap finds its first input.
     pub(crate) offsets: &'a [isize],
-    pub(crate) is_dense: bool,
+    pub(crate) sharing: Option<Sharing>,
     pub(crate) taps: *const T,
     pub(crate) to: *mut T,
     pub(crate) to_step: isize,
@@ -119,10 +152,14 @@ impl<T: Element> RowPass<'_, T> {
             let mut from = self.from.add(column);
             let mut taps = self.taps;
             for _ in 0..self.terms {
-                if V == VECTORS && self.is_dense {
-                    self.add_dense(isa, &mut sums[0], from, taps);
-                } else {
-                    self.add_each(isa, &mut sums[0], from, taps);
+                match self.sharing {
+                    Some(sharing) if V == VECTORS && sharing.vectors == 3 => {
+                        self.add_spans::<I, V, 3>(isa, &mut sums[0], from, taps, sharing);
+                    }
+                    Some(sharing) if V == VECTORS => {
+                        self.add_spans::<I, V, 1>(isa, &mut sums[0], from, taps, sharing);
+                    }
+                    _ => self.add_each(isa, &mut sums[0], from, taps),
                 }
                 from = from.wrapping_add(self.term_step); // beyond the last term, unused
                 taps = taps.add(self.offsets.len());
@@ -158,73 +195,99 @@ impl<T: Element> RowPass<'_, T> {
         }
     }
 
-    /// The same where inputs are neighbours.
+    /// The same where taps share loads, `APART` vectors from one to the next of them.
     ///
     /// # Safety
-    /// As for `add_each`.
+    /// As for `add_each`; `sharing` is that of the row.
     #[inline(always)]
-    unsafe fn add_dense<I: Lanes<T>, const V: usize>(
+    unsafe fn add_spans<I: Lanes<T>, const V: usize, const APART: usize>(
         &self,
         isa: I,
         sums: &mut [I::Vector; V],
         from: *const T,
         mut taps: *const T,
+        sharing: Sharing,
     ) {
-        let count = self.offsets.len();
-        for span in (0..count).step_by(SHARED * I::LANES) {
-            let (whole, rest) = {
-                let taps = (count - span).min(SHARED * I::LANES);
-                (taps / I::LANES, taps % I::LANES)
-            };
-            // SAFETY: the first `rest` taps of the span share loads with `whole` others, the following with one less.
-            unsafe {
-                let from = from.add(span);
-                for (shared, first, end) in [(whole + 1, 0, rest), (whole, rest, I::LANES)] {
-                    let (from, n) = (from.add(first), end - first);
-                    taps = match shared {
-                        1 => self.add_shared::<I, V, 1>(isa, sums, from, taps, n),
-                        2 => self.add_shared::<I, V, 2>(isa, sums, from, taps, n),
-                        3 => self.add_shared::<I, V, 3>(isa, sums, from, taps, n),
-                        4 => self.add_shared::<I, V, 4>(isa, sums, from, taps, n),
+        let (count, Sharing { step, period, .. }) = (self.offsets.len(), sharing);
+        for span in (0..count).step_by(sharing.most() * period) {
+            let left = (count - span).min(sharing.most() * period);
+            let (whole, rest) = (left / period, left % period);
+            // The first `rest` taps of the span share loads with `whole` others, the following with one less.
+            for (shared, first, end) in [(whole + 1, 0, rest), (whole, rest, period)] {
+                let (from, n) = (from.wrapping_add((span + first) * step), end - first);
+                // SAFETY: taps of the row from number `span + first` on.
+                taps = unsafe {
+                    match shared {
+                        1 => self.add_shared::<I, V, 1, APART>(isa, sums, from, taps, [n, step]),
+                        2 => self.add_shared::<I, V, 2, APART>(isa, sums, from, taps, [n, step]),
+                        3 if APART == 1 => self.add_shared::<I, V, 3, 1>(isa, sums, from, taps, [n, step]),
+                        4 if APART == 1 => self.add_shared::<I, V, 4, 1>(isa, sums, from, taps, [n, step]),
                         _ => taps,
-                    };
-                }
+                    }
+                };
             }
         }
     }
 
-    /// Adds the products of `count` times `TAPS` taps that are a vector apart; returns the tap after them.
+    /// Adds the products of `count` times `TAPS` taps that are `APART` vectors apart, the first of which are `step`
+    /// values from each other; returns the tap after them.
     ///
     /// # Safety
     /// As for `add_each`, from the first of these taps on.
     #[inline(always)]
-    unsafe fn add_shared<I: Lanes<T>, const V: usize, const TAPS: usize>(
+    unsafe fn add_shared<I: Lanes<T>, const V: usize, const TAPS: usize, const APART: usize>(
         &self,
         isa: I,
         sums: &mut [I::Vector; V],
         mut from: *const T,
         mut taps: *const T,
-        count: usize,
+        [count, step]: [usize; 2],
     ) -> *const T {
         for _ in 0..count {
-            // SAFETY: see `RowPass`; the last tap is read one vector further than the one before it.
+            // SAFETY: see `RowPass`; the last tap is read as many vectors further as it is from the first.
             unsafe {
                 let mut factors = [isa.splat(T::default()); TAPS];
                 for (t, factor) in factors.iter_mut().enumerate() {
                     *factor = isa.splat(*taps.add(t));
                 }
-                for at in 0..V + TAPS - 1 {
+                for at in 0..V + (TAPS - 1) * APART {
                     let input = isa.load(from.add(at * I::LANES));
                     for (t, &factor) in factors.iter().enumerate() {
-                        if at >= t && at - t < V {
-                            sums[at - t] = isa.mul_add(factor, input, sums[at - t]);
+                        if at >= t * APART && at - t * APART < V {
+                            sums[at - t * APART] = isa.mul_add(factor, input, sums[at - t * APART]);
                         }
                     }
                 }
-                from = from.add(1);
+                // One step beyond the last ones, unused.
+                from = from.wrapping_add(step);
                 taps = taps.add(TAPS);
             }
         }
         taps
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tap_is_taken_once_and_those_that_share_follow_each_other() {
+        for step in 1..=6 {
+            for lanes in [1, 2, 4, 8, 16] {
+                for taps in 1..80 {
+                    let sharing = Sharing::of(taps, step, lanes);
+                    let mut taken: Vec<usize> = order(taps, sharing).collect();
+                    if let Some(Sharing { period, vectors, .. }) = sharing {
+                        assert_eq!(taken[1], period);
+                        assert_eq!(period * step, vectors * lanes);
+                    } else {
+                        assert!(taken.is_sorted());
+                    }
+                    taken.sort_unstable();
+                    assert!(taken.into_iter().eq(0..taps), "{taps} taps, {step} values apart, {lanes} lanes");
+                }
+            }
+        }
     }
 }

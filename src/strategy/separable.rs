@@ -134,6 +134,7 @@ impl<T: Element> Strategy<T> for Separable {
             terms: found.terms,
             is_interleaved: cut.bundle.count > 1,
             has_few_taps: cut.has_few_taps(problem, cut.bundle.count),
+            sharing: cut.sharing,
             is_at_once: cut.is_at_once,
             is_by_columns: cut.is_by_columns,
             is_level: cut.is_level,
@@ -210,7 +211,8 @@ impl<T: Element> Prepared<T> for SeparablePlan<T> {
                 usize::from(is_strict),
                 usize::from(self.cut.bundle.needs_shared)
                     + 2 * levels(self.cut.is_level)
-                    + 8 * usize::from(self.cut.is_by_columns),
+                    + 8 * usize::from(self.cut.is_by_columns)
+                    + 16 * self.cut.sharing.map_or(0, |sharing| sharing.period),
             ],
             len: self.packed_len,
             scratch: self.scratch_len,
@@ -258,7 +260,7 @@ impl<T: Element> Prepared<T> for SeparablePlan<T> {
             for (term, (to_column, to_row)) in to_columns.zip(to_rows).enumerate() {
                 let [column, row] = terms.factors(term);
                 to_column.iter_mut().zip(column).for_each(|(to, &tap)| *to = T::from_f64(tap));
-                let order = order(columns, self.cut.lanes);
+                let order = order(columns, self.cut.sharing);
                 to_row.iter_mut().zip(order).for_each(|(to, tap)| *to = T::from_f64(row[tap]));
             }
         }
@@ -297,7 +299,7 @@ impl<T: Element> SeparablePlan<T> {
         let term_step = if found.is_by_columns { cut.tile * cut.pitch } else { 0 };
         let offsets = |planes: usize| -> Vec<isize> {
             let offset = |tap| cut.offset(problem, tap) * planes + tap * term_step;
-            order(columns, cut.lanes).map(|tap| offset(tap) as isize).collect()
+            order(columns, cut.sharing).map(|tap| offset(tap) as isize).collect()
         };
         let (offsets, bundle_offsets) = (offsets(1), offsets(cut.bundle.count));
         Ok(SeparablePlan {

@@ -35,7 +35,7 @@ fn both_ways<T: Element>(convolver: &Convolver<T>, x: &[T], channels: usize) -> 
     })
 }
 
-fn assert_same<T: Element>(convolver: &Convolver<T>, x: &[T], channels: usize) {
+pub(super) fn assert_same<T: Element>(convolver: &Convolver<T>, x: &[T], channels: usize) {
     let [once, twice] = both_ways(convolver, x, channels);
     let same = once.iter().zip(&twice).all(|(a, b)| a.to_f64().to_bits() == b.to_f64().to_bits());
     assert!(same, "{}", convolver.explain());

@@ -3,6 +3,7 @@
 
 mod at_once;
 mod plans;
+mod sharing;
 #[path = "../support/mod.rs"]
 mod support;
 

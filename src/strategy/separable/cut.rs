@@ -5,6 +5,7 @@ use crate::conv::Layout;
 use crate::cost::Machine;
 use crate::low_rank::LowRank;
 use crate::microkernel::column_pass::tall;
+use crate::microkernel::row_pass::Sharing;
 use crate::microkernel::separable_tile::goes_row_by_row;
 use crate::microkernel::signal_tile::farthest;
 use crate::problem::{Axis, Problem, gcd};
@@ -94,6 +95,8 @@ pub(super) struct Cut {
     is_far: bool,
     /// Whether rows are sums of few taps, which keep their order.
     few_taps: bool,
+    /// Else, where the sums of both passes are taken one after the other, which of them share loads.
+    pub(super) sharing: Option<Sharing>,
     /// Whether sums along columns and rows are taken at once, where input and output are neighbours in memory.
     pub(super) is_at_once: bool,
     /// Whether they are then taken one row after the other, if there is a loop for it.
@@ -144,6 +147,7 @@ impl Cut {
     /// `None` if even a narrow strip needs too much workspace, or a kernel cannot be taken by columns.
     pub(super) fn new(problem: &Problem, machine: &Machine, found: &LowRank) -> Option<Self> {
         let mut cut = Cut::unfitted(problem, machine, found)?;
+        cut.order_taps(problem, found);
         cut.take_at_once(problem, machine);
         // Only to take both sums at once.
         if cut.is_by_columns && !cut.is_at_once {
@@ -191,13 +195,29 @@ impl Cut {
             dealt_pitch: 0,
             side: 0,
             is_far: is_far(problem, machine),
-            few_taps: has_few_taps(problem, found),
+            few_taps: false,
+            sharing: None,
             is_at_once: false,
             is_row_by_row: false,
             is_level,
             piece: 0,
             work: 0,
         })
+    }
+
+    /// Few taps keep their order, where they are not too far from each other; of more, some share loads.
+    fn order_taps(&mut self, problem: &Problem, found: &LowRank) {
+        let (columns, planes) = (&problem.columns, self.planes_together());
+        self.few_taps = has_few_taps(problem, found) && self.is_in_reach(problem, planes);
+        if !self.few_taps && !found.is_by_columns && columns.stride == 1 {
+            let step = columns.dilation.checked_mul(planes);
+            self.sharing = step.and_then(|step| Sharing::of(columns.taps, step, self.lanes));
+        }
+    }
+
+    /// Planes that are most likely neighbours in memory: items of a batch are not, unless a view is made so.
+    pub(super) fn planes_together(&self) -> usize {
+        if self.bundle.over_batch { 1 } else { self.bundle.count }
     }
 
     /// Where both sums can be taken at once, tasks are higher.
@@ -257,8 +277,13 @@ impl Cut {
 
     /// Whether there is a tile for the few taps of rows of so many planes side by side.
     pub(super) fn has_few_taps(&self, problem: &Problem, planes: usize) -> bool {
+        self.few_taps && self.is_in_reach(problem, planes)
+    }
+
+    /// Whether it reaches the last tap.
+    fn is_in_reach(&self, problem: &Problem, planes: usize) -> bool {
         let reach = (problem.columns.extent - 1).checked_mul(planes);
-        self.few_taps && reach.is_some_and(|reach| reach <= farthest(self.lanes, problem.element.size()))
+        reach.is_some_and(|reach| reach <= farthest(self.lanes, problem.element.size()))
     }
 
     /// Where a tap of a row finds its first input, in pixels.

@@ -44,7 +44,7 @@ impl<T: Element> Strip<'_, '_, T> {
                 term_step: cut.tile * pitch,
                 terms: plan.row_terms(),
                 offsets: if planes == 1 { &plan.offsets } else { &plan.bundle_offsets },
-                is_dense: !cut.is_by_columns && planes == 1 && columns.stride == 1 && columns.dilation == 1,
+                sharing: cut.sharing.filter(|_| planes == cut.planes_together()),
                 taps: self.taps().1.as_ptr(),
                 to: self.output_row(r),
                 to_step: if planes == 1 { self.call.output_strides[3] } else { 1 },
