@@ -55,3 +55,47 @@ fn find<T: Element>(name: &str) -> Result<&'static dyn Strategy<T>, Error> {
     let found = strategy::registry::<T>().iter().copied().find(|strategy| strategy.name() == name);
     found.ok_or_else(|| Error::UnknownStrategy { got: name.to_string(), known: strategy::names() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conv::Conv;
+    use crate::element_type::ElementType;
+    use crate::isa::InstructionSet;
+
+    fn check(problem: &Problem, machine: &Machine) {
+        for strategy in strategy::registry::<f32>() {
+            if let Ok(estimate) = strategy.estimate(problem, machine) {
+                let least = strategy.least_seconds(problem, machine);
+                assert!(
+                    least <= estimate.seconds,
+                    "{} of {:?} on {machine:?}",
+                    strategy.name(),
+                    problem.conv
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_estimate_is_below_its_bound_on_any_machine() {
+        let requests = [
+            "correlate in=100000 kernel=64 padding=full",
+            "correlate in=300x200 kernel=3x3 padding=same",
+            "correlate in=500x600 kernel=127x127 padding=same",
+            "correlate in=28x28 kernel=3x3 channels=64:96 padding=same",
+            "correlate in=14x14 kernel=1x1 channels=512:40",
+            "correlate in=56x56 kernel=5x5 channels=48:48 groups=48 padding=same",
+            "correlate in=56x56 kernel=3x3 channels=64:64 groups=16 padding=same",
+        ];
+        let machines = [[false, false], [true, false], [false, true], [true, true]]
+            .map(|[halves_vectors, has_near_l3]| Machine { halves_vectors, has_near_l3, ..*Machine::get() });
+        for request in requests {
+            for isa in InstructionSet::available().unwrap() {
+                let conv = request.parse::<Conv>().unwrap().instruction_set(*isa);
+                let problem = Problem::new(&conv, ElementType::F32).unwrap();
+                machines.iter().for_each(|machine| check(&problem, machine));
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 //!
 //! Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, by `cargo bench --bench cases -- --file FILE
 //! --strategy all`. Other machines differ by a common factor first, which changes no choice between strategies (only
-//! from what size on threads are used). `docs/choosing.md` explains the model.
+//! from what size on threads are used); what else differs, [`Machine`] knows. `docs/choosing.md` explains the model.
 
 use super::Machine;
 use crate::conv::Layout;

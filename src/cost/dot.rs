@@ -44,7 +44,8 @@ pub(crate) fn dot_seconds(problem: &Problem, machine: &Machine, shape: &DotShape
 
     let products = channels * in_tile / Constants::vector_rate(problem, machine);
     let is_near = bytes_of_tile(problem, channels, in_tile) <= machine.l1 as f64;
-    let loads = (channels + in_tile) / if is_near { Constants::loads(problem, machine) } else { FAR_LOADS };
+    let near = Constants::loads(problem, machine);
+    let loads = (channels + in_tile) / if is_near { near } else { FAR_LOADS.min(near) };
     let steps = shape.vectors as f64 * (products.max(loads) / EFFICIENCY).max(LATENCY);
     let tile = steps + FOLD * channels * in_tile + TILE;
     let compute = pixels * (panels * tile / in_tile + PIXEL);

@@ -1,4 +1,5 @@
-//! What pairs of tiles of `fft` cost, by the loops of this crate.
+//! What pairs of tiles of `fft` cost, by the loops of this crate. `HALVED`, `BEYOND_NEAR` and `FAR` were fitted on
+//! 2026-11-23 on an AMD EPYC (Zen 4), where each tile that could be taken was timed.
 
 use super::{Constants, Machine};
 use crate::conv::Layout;

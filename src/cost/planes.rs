@@ -75,7 +75,8 @@ const DEALT: f64 = 3.0;
 /// on 2026-11-22 on an AMD EPYC (Zen 5).
 const FEW: f64 = 0.72;
 const FEW_VECTOR: f64 = 1.5;
-/// Share of the multiply-add limit that such loops reach at most.
+/// Share of the multiply-add limit that such loops, and those where inputs are dealt out, reach at most; fitted on
+/// 2026-11-23 on an AMD EPYC (Zen 4).
 const DENSE: f64 = 0.9;
 /// Cycles to write one result where results are not neighbours.
 const SCATTER: f64 = 3.0;

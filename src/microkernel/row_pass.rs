@@ -26,9 +26,9 @@ const SHARED_APART: usize = 2;
 /// further on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Sharing {
-    pub(crate) step: usize,
-    pub(crate) period: usize,
-    pub(crate) vectors: usize,
+    step: usize,
+    period: usize,
+    vectors: usize,
 }
 
 impl Sharing {
@@ -38,6 +38,11 @@ impl Sharing {
         let common = gcd(step, lanes);
         let sharing = Sharing { step, period: lanes / common, vectors: step / common };
         (sharing.period < taps && matches!(sharing.vectors, 1 | 3)).then_some(sharing)
+    }
+
+    /// Another one for each order of taps.
+    pub(crate) fn number(self) -> usize {
+        4 * self.period + self.vectors
     }
 
     /// Most taps that share a load.
@@ -68,8 +73,9 @@ pub(crate) fn order(taps: usize, sharing: Option<Sharing>) -> impl Iterator<Item
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
 /// * `from + t * term_step + offset + x` is readable for all `t < terms`, each of `offsets`, and `x < width` rounded up
 ///   to `lanes`;
-/// * `taps` holds as many taps as there are offsets for each term, in [`order`];
-/// * if taps share loads, the offset of each is `step` times its number;
+/// * `taps` holds as many taps as there are offsets for each term, in one order;
+/// * `sharing`, if there is any, is [`Sharing::of`] that many taps and these lanes, taps are in the [`order`] for it,
+///   and the offset of each is its number times the step;
 /// * `bias_row`, if there is one, holds `width` values rounded up to `lanes`;
 /// * `to + x * to_step` is readable and writable for all `x < width`.
 pub(crate) struct RowPass<'a, T> {
@@ -152,15 +158,7 @@ impl<T: Element> RowPass<'_, T> {
             let mut from = self.from.add(column);
             let mut taps = self.taps;
             for _ in 0..self.terms {
-                match self.sharing {
-                    Some(sharing) if V == VECTORS && sharing.vectors == 3 => {
-                        self.add_spans::<I, V, 3>(isa, &mut sums[0], from, taps, sharing);
-                    }
-                    Some(sharing) if V == VECTORS => {
-                        self.add_spans::<I, V, 1>(isa, &mut sums[0], from, taps, sharing);
-                    }
-                    _ => self.add_each(isa, &mut sums[0], from, taps),
-                }
+                self.add_term(isa, &mut sums[0], from, taps);
                 from = from.wrapping_add(self.term_step); // beyond the last term, unused
                 taps = taps.add(self.offsets.len());
             }
@@ -170,10 +168,36 @@ impl<T: Element> RowPass<'_, T> {
         width
     }
 
-    /// Adds the products of all taps, each with loads of its own.
+    /// Adds the products of all taps of a term.
     ///
     /// # Safety
     /// `from` is the first input of the block, `taps` the first tap, both of one term.
+    #[inline(always)]
+    unsafe fn add_term<I: Lanes<T>, const V: usize>(
+        &self,
+        isa: I,
+        sums: &mut [I::Vector; V],
+        from: *const T,
+        taps: *const T,
+    ) {
+        // SAFETY: vouched for by the caller.
+        unsafe {
+            match self.sharing {
+                Some(sharing) if V == VECTORS && sharing.vectors == 3 => {
+                    self.add_spans::<I, V, 3>(isa, sums, from, taps, sharing);
+                }
+                Some(sharing) if V == VECTORS => {
+                    self.add_spans::<I, V, 1>(isa, sums, from, taps, sharing);
+                }
+                _ => self.add_each(isa, sums, from, taps),
+            }
+        }
+    }
+
+    /// The same, each with loads of its own.
+    ///
+    /// # Safety
+    /// As for `add_term`.
     #[inline(always)]
     unsafe fn add_each<I: Lanes<T>, const V: usize>(
         &self,
@@ -198,7 +222,7 @@ impl<T: Element> RowPass<'_, T> {
     /// The same where taps share loads, `APART` vectors from one to the next of them.
     ///
     /// # Safety
-    /// As for `add_each`; `sharing` is that of the row.
+    /// As for `add_term`; `sharing` is that of the row.
     #[inline(always)]
     unsafe fn add_spans<I: Lanes<T>, const V: usize, const APART: usize>(
         &self,
@@ -233,7 +257,7 @@ impl<T: Element> RowPass<'_, T> {
     /// values from each other; returns the tap after them.
     ///
     /// # Safety
-    /// As for `add_each`, from the first of these taps on.
+    /// As for `add_term`, from the first of these taps on.
     #[inline(always)]
     unsafe fn add_shared<I: Lanes<T>, const V: usize, const TAPS: usize, const APART: usize>(
         &self,
@@ -270,6 +294,16 @@ impl<T: Element> RowPass<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_vectors_apart_loads_are_shared() {
+        let sharing = |period, vectors, step| Some(Sharing { step, period, vectors });
+        assert_eq!(Sharing::of(31, 1, 16), sharing(16, 1, 1));
+        assert_eq!(Sharing::of(31, 3, 16), sharing(16, 3, 3));
+        assert_eq!(Sharing::of(31, 4, 16), sharing(4, 1, 4));
+        assert_eq!(Sharing::of(31, 5, 16), None, "five vectors");
+        assert_eq!(Sharing::of(16, 1, 16), None, "none of these taps");
+    }
 
     #[test]
     fn every_tap_is_taken_once_and_those_that_share_follow_each_other() {

@@ -25,7 +25,7 @@ use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::low_rank::{KernelFacts, LowRank, Terms, is_shared, room, round_off};
 use crate::microkernel::Finish;
-use crate::microkernel::row_pass::order;
+use crate::microkernel::row_pass::{Sharing, order};
 use crate::microkernel::separable_tile::takes_columns;
 use crate::problem::Problem;
 use crate::view::View;
@@ -132,8 +132,8 @@ impl<T: Element> Strategy<T> for Separable {
         let (found, cut) = Self::cut(problem, machine, kernel)?;
         let shape = SeparableShape {
             terms: found.terms,
-            is_interleaved: cut.bundle.count > 1,
-            has_few_taps: cut.has_few_taps(problem, cut.bundle.count),
+            is_interleaved: cut.planes_together() > 1,
+            has_few_taps: cut.has_few_taps(problem, cut.planes_together()),
             sharing: cut.sharing,
             is_at_once: cut.is_at_once,
             is_by_columns: cut.is_by_columns,
@@ -212,7 +212,7 @@ impl<T: Element> Prepared<T> for SeparablePlan<T> {
                 usize::from(self.cut.bundle.needs_shared)
                     + 2 * levels(self.cut.is_level)
                     + 8 * usize::from(self.cut.is_by_columns)
-                    + 16 * self.cut.sharing.map_or(0, |sharing| sharing.period),
+                    + 16 * self.cut.sharing.map_or(0, Sharing::number),
             ],
             len: self.packed_len,
             scratch: self.scratch_len,

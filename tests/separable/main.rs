@@ -28,7 +28,7 @@ fn request(random: &mut Random, layouts: [Layout; 2], kernels: &[[usize; 2]]) ->
         let kernel = random.pick(kernels);
         let input = [random.between(1, 30), random.between(1, 70)];
         let steps = random.pick(&[[1, 1], [1, 1], [1, 1], [2, 2], [1, 3], [3, 1], [12, 1], [2, 40]]);
-        let dilation = random.pick(&[[1, 1], [1, 1], [1, 1], [2, 1], [1, 2], [3, 4], [6, 1]]);
+        let dilation = random.pick(&[[1, 1], [1, 1], [1, 1], [2, 1], [1, 2], [1, 3], [3, 4], [6, 1]]);
         let side = |random: &mut Random, taps: usize| {
             if random.one_in(3) { random.below(2 * taps) } else { taps / 2 }
         };

@@ -148,7 +148,7 @@ fn any_number_of_threads_gives_the_same_bits() {
     [2, 3, 7].into_iter().for_each(|threads| assert!(run(threads) == alone, "{threads} threads"));
 }
 
-/// Items that are interleaved, as `filter2d` has its channels, have the bits that they have alone.
+/// Items that are interleaved, have the bits that they have alone.
 #[test]
 fn an_item_of_a_batch_has_the_bits_it_has_alone() {
     let mut random = Random(81);

@@ -115,8 +115,7 @@ fn is_far(problem: &Problem, machine: &Machine) -> bool {
     (values(problem.input_shape()) + values(problem.output_shape())) * bytes > machine.l2 as f64
 }
 
-/// Whether the sums along a row are those of a signal of few taps. Taps stay in their order if a vector has as many
-/// lanes.
+/// Whether the sums along a row are those of a signal of few taps.
 fn has_few_taps(problem: &Problem, found: &LowRank) -> bool {
     let (columns, lanes) = (&problem.columns, problem.isa.lanes(problem.element));
     let is_row = found.terms == 1 || found.is_by_columns;
@@ -209,7 +208,8 @@ impl Cut {
     fn order_taps(&mut self, problem: &Problem, found: &LowRank) {
         let (columns, planes) = (&problem.columns, self.planes_together());
         self.few_taps = has_few_taps(problem, found) && self.is_in_reach(problem, planes);
-        if !self.few_taps && !found.is_by_columns && columns.stride == 1 {
+        let is_level = self.is_level[1];
+        if !self.few_taps && !is_level && !found.is_by_columns && columns.stride == 1 {
             let step = columns.dilation.checked_mul(planes);
             self.sharing = step.and_then(|step| Sharing::of(columns.taps, step, self.lanes));
         }

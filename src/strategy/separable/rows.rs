@@ -54,8 +54,9 @@ impl<T: Element> Strip<'_, '_, T> {
                 bias_row: (planes > 1 && !room.bias.is_empty()).then_some(room.bias.as_ptr()),
                 finish: plan.finish,
                 // SAFETY: the sums hold all values under these outputs, in rows with room for whole vectors; so do
-                // their phases. The outputs are inside the output view, whose shape was checked. Steps may wrap where
-                // they are not taken (one column).
+                // their phases. Taps share loads only where the stride is 1: each is the dilation times the planes away
+                // from the one before. The outputs are inside the output view, whose shape was checked. Steps may wrap
+                // where they are not taken (one column).
                 _vouched: unsafe { Vouched::new() },
             };
             T::dispatch(plan.problem.isa, pass);
