@@ -50,32 +50,32 @@ impl Machine {
     }
 }
 
+/// What the CPUID instruction says of a leaf; of one that does not exist, nothing of use.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn cpuid(leaf: u32, index: u32) -> core::arch::x86_64::CpuidResult {
+    // SAFETY: every x86-64 processor has the instruction, and it faults for no leaf.
+    #[allow(unused_unsafe, reason = "became a safe function in later compilers")]
+    unsafe {
+        core::arch::x86_64::__cpuid_count(leaf, index)
+    }
+}
+
 /// Level and bytes of each data or unified cache, by the CPUID instruction: leaf 4 on Intel, 0x8000001d on AMD
 /// (Intel SDM vol. 2A, CPUID; AMD APM vol. 3, appendix E).
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn caches() -> Vec<(u32, usize)> {
-    use core::arch::x86_64::{__cpuid, __cpuid_count};
-    // SAFETY: every x86-64 processor has CPUID, and leaf 0 and 0x80000000 tell which leaves exist.
-    #[allow(unused_unsafe, reason = "became a safe function in later compilers")]
-    let leaf = unsafe {
-        if __cpuid(0x8000_0000).eax >= 0x8000_001d && __cpuid_count(0x8000_001d, 0).eax & 31 != 0 {
-            0x8000_001d
-        } else if __cpuid(0).eax >= 4 {
-            4
-        } else {
-            return Vec::new();
-        }
+    // Leaves 0 and 0x80000000 tell which there are.
+    let leaf = if cpuid(0x8000_0000, 0).eax >= 0x8000_001d && cpuid(0x8000_001d, 0).eax & 31 != 0 {
+        0x8000_001d
+    } else if cpuid(0, 0).eax >= 4 {
+        4
+    } else {
+        return Vec::new();
     };
     const DATA: u32 = 1;
     const UNIFIED: u32 = 3;
     (0..8)
-        .map(|index| {
-            // SAFETY: the leaf exists, see above.
-            #[allow(unused_unsafe, reason = "became a safe function in later compilers")]
-            unsafe {
-                __cpuid_count(leaf, index)
-            }
-        })
+        .map(|index| cpuid(leaf, index))
         .take_while(|cache| cache.eax & 31 != 0)
         .filter(|cache| matches!(cache.eax & 31, DATA | UNIFIED))
         .map(|cache| {
@@ -102,10 +102,7 @@ const ZEN_4: u32 = 0x19;
 /// The family, if AMD makes it.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn amd_family() -> Option<u32> {
-    use core::arch::x86_64::__cpuid;
-    // SAFETY: every x86-64 processor has CPUID, and leaves 0 and 1.
-    #[allow(unused_unsafe, reason = "became a safe function in later compilers")]
-    let [vendor, version] = unsafe { [__cpuid(0), __cpuid(1)] };
+    let [vendor, version] = [0, 1].map(|leaf| cpuid(leaf, 0));
     let is_amd = [vendor.ebx, vendor.edx, vendor.ecx].map(u32::to_le_bytes).concat() == *b"AuthenticAMD";
     let (family, extended) = (version.eax >> 8 & 0xf, version.eax >> 20 & 0xff);
     is_amd.then_some(family + extended)
