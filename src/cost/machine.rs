@@ -18,11 +18,19 @@ pub(crate) struct Machine {
     pub(crate) halves_vectors: bool,
     /// Whether the third level belongs to few cores, near which it lies, and not to all of them.
     pub(crate) has_near_l3: bool,
+    /// Whether additions have units of their own, besides those of multiply-adds.
+    pub(crate) adds_aside: bool,
 }
 
 /// Sizes of a common core, where the machine does not tell.
-const COMMON: Machine =
-    Machine { l1: 32 << 10, l2: 512 << 10, l3: 8 << 20, halves_vectors: false, has_near_l3: false };
+const COMMON: Machine = Machine {
+    l1: 32 << 10,
+    l2: 512 << 10,
+    l3: 8 << 20,
+    halves_vectors: false,
+    has_near_l3: false,
+    adds_aside: false,
+};
 
 impl Machine {
     /// Whether input and output do not stay in the caches. Half of the third level is counted: others use it, too.
@@ -35,8 +43,13 @@ impl Machine {
         static MACHINE: OnceLock<Machine> = OnceLock::new();
         MACHINE.get_or_init(|| {
             let amd = amd_family();
-            let mut machine =
-                Machine { halves_vectors: amd == Some(ZEN_4), has_near_l3: amd >= Some(ZEN), ..COMMON };
+            let is_zen = amd >= Some(ZEN);
+            let mut machine = Machine {
+                halves_vectors: amd == Some(ZEN_4),
+                has_near_l3: is_zen,
+                adds_aside: is_zen,
+                ..COMMON
+            };
             for (level, bytes) in caches() {
                 match level {
                     1 => machine.l1 = bytes,
@@ -92,7 +105,8 @@ fn caches() -> Vec<(u32, usize)> {
     Vec::new()
 }
 
-/// Families of AMD processors. From Zen on, the third level is that of 4, 8 or 16 cores. The units of Zen 4 are 32
+/// Families of AMD processors. From Zen on, the third level is that of 4, 8 or 16 cores, and there are two units for
+/// multiply-adds and two for additions (Fog, The microarchitecture of Intel, AMD and VIA CPUs, 2024). The units of Zen 4 are 32
 /// bytes wide (AMD, Software Optimization Guide for the Zen 4 Microarchitecture, 2023); Zen 3, of the same family, has
 /// no vectors of 64 bytes. Other processors that have them are taken to have units as wide, also those of Zen 5 that
 /// do not, which cannot be told by their family.

@@ -1,7 +1,7 @@
 //! What the passes of `separable` cost. Fitted on 2026-11-21 on an Intel Xeon (Emerald Rapids), one thread, AVX-512, by
 //! `cargo bench --bench cases -- --file benches/cases/separable.txt`, and `boxes.txt` for taps that are all alike;
-//! `BYTES`, `BYTES_AT_ONCE`, `BOTH`, `BY_COLUMN` and `ROW` on 2026-11-22 on an AMD EPYC (Zen 5); `ROW_AT_ONCE` and
-//! `ROW_BY_COLUMNS` on 2026-11-23 on an AMD EPYC (Zen 4).
+//! `BYTES`, `BYTES_AT_ONCE`, `BOTH`, `BY_COLUMN` and `ROW` on 2026-11-22 on an AMD EPYC (Zen 5); `ROW_AT_ONCE`,
+//! `ROW_BY_COLUMNS`, `FOLDED` and `FOLDED_BOTH` on 2026-11-23 on an AMD EPYC (Zen 4).
 
 use super::planes::few_taps;
 use super::{Constants, Machine};
@@ -22,6 +22,8 @@ pub(crate) struct SeparableShape {
     /// Whether both sums are taken at once, and whether there is one along columns for each column of the kernel.
     pub(crate) is_at_once: bool,
     pub(crate) is_by_columns: bool,
+    /// Whether inputs under equal taps of a column, and of a row, are added in pairs.
+    pub(crate) folds: [bool; 2],
     /// Whether equal taps of columns, and of rows, are summed first.
     pub(crate) is_level: [bool; 2],
     /// For such rows: outputs that are summed at once, and the values under them.
@@ -48,7 +50,11 @@ const SIDE: f64 = 1.09;
 /// takes besides.
 const BOTH: f64 = 1.0;
 const BOTH_VECTOR: f64 = 1.2;
-/// The same where there is a sum for each column: cycles to put a vector of it to the others.
+/// What is left of the cycles of taps where inputs under equal ones are added in pairs: along columns, and of both at
+/// once.
+const FOLDED: f64 = 0.56;
+const FOLDED_BOTH: f64 = 0.62;
+/// Where both are taken at once with a sum for each column: cycles to put a vector of it to the others.
 const BY_COLUMN: f64 = 0.2;
 /// Cycles to load a vector and to store it at least.
 const MOVE: f64 = 3.0;
@@ -121,7 +127,8 @@ fn column_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape) -
         // What the rows of a tile share, and what lies above and below for each.
         return MOVE + ADD * (taps / shape.tile as f64 + 2.0 * shape.step as f64);
     }
-    MOVE.max(taps / (Constants::vector_rate(problem, machine) * COLUMNS))
+    let folded = if shape.folds[0] { FOLDED } else { 1.0 };
+    MOVE.max(taps * folded / (Constants::vector_rate(problem, machine) * COLUMNS))
 }
 
 /// Cycles of the taps of a row for a vector of outputs, with those of columns if both are taken at once.
@@ -133,7 +140,8 @@ fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape) -> f
         return taps * (problem.rows.taps as f64 / rate + BY_COLUMN) + BOTH_VECTOR;
     }
     if shape.is_at_once {
-        return taps * BOTH.max(2.0 / rate) + BOTH_VECTOR;
+        let folded = if shape.folds[1] { FOLDED_BOTH } else { 1.0 };
+        return taps * folded * BOTH.max(2.0 / rate) + BOTH_VECTOR;
     }
     if shape.is_level[1] {
         let (passes, digits) = (columns.taps.ilog2(), columns.taps.count_ones());

@@ -56,6 +56,8 @@ pub(crate) struct LowRank {
     pub(crate) is_shared: bool,
     /// Whether the taps of the column are all alike, and those of the row: of single terms only.
     pub(crate) is_level: [bool; 2],
+    /// Whether the taps of the columns of all terms are alike from either end, and those of the rows.
+    pub(crate) is_symmetric: [bool; 2],
     /// Whether the terms are the columns of the kernel, whatever its rank, each with a single tap of the row, which is
     /// one.
     pub(crate) is_by_columns: bool,
@@ -96,14 +98,14 @@ impl LowRank {
 
     /// Any kernel of so many columns, as the sum of them: what no other terms are found for.
     pub(crate) fn by_columns(columns: usize, is_shared: bool) -> LowRank {
-        let is_level = [false; 2];
         LowRank {
             terms: columns,
             truncation: 0.0,
             by_tap: 0.0,
             weight: 1.0,
             is_shared,
-            is_level,
+            is_level: [false; 2],
+            is_symmetric: [false; 2],
             is_by_columns: true,
         }
     }
@@ -123,6 +125,7 @@ impl LowRank {
             weight: 1.0,
             is_shared,
             is_level: [true; 2],
+            is_symmetric: [true; 2],
             is_by_columns: false,
         };
         for plane in 0..if is_shared { 1 } else { planes } {
@@ -132,7 +135,10 @@ impl LowRank {
             all.truncation = all.truncation.max(found.truncation);
             all.by_tap = all.by_tap.max(found.by_tap);
             all.weight = all.weight.max(found.weight);
-            all.is_level = [0, 1].map(|axis| all.is_level[axis] && found.is_level[axis]);
+            for axis in 0..2 {
+                all.is_level[axis] &= found.is_level[axis];
+                all.is_symmetric[axis] &= found.is_symmetric[axis];
+            }
         }
         Some(all)
     }
@@ -206,6 +212,24 @@ mod tests {
         for factor in terms.factors(0) {
             assert!(factor.iter().all(|value| value.fract() == 0.0), "{factor:?}");
         }
+    }
+
+    #[test]
+    fn whatever_is_alike_from_either_end_stays_so() {
+        // A blur, and a difference of two, whose terms are found by rotating.
+        let bell = |i: usize, width: f64| (-((i as f64 - 5.0) / width).powi(2)).exp();
+        let blur: Vec<f32> = (0..121).map(|i| (bell(i / 11, 2.0) * bell(i % 11, 2.0)) as f32).collect();
+        let difference = (0..121).map(|i| {
+            (bell(i / 11, 2.0) * bell(i % 11, 2.0) - 0.4 * bell(i / 11, 3.5) * bell(i % 11, 3.5)) as f32
+        });
+        let difference: Vec<f32> = difference.collect();
+        for (terms, taps) in [(1, &blur), (2, &difference)] {
+            let found = low_rank(taps, [11, 11]).unwrap();
+            assert_eq!((found.terms, found.is_symmetric), (terms, [true; 2]));
+        }
+        let ramp: Vec<f32> = (0..121).map(|i| blur[i] * (i % 11) as f32).collect();
+        let found = low_rank(&ramp, [11, 11]).unwrap();
+        assert_eq!((found.terms, found.is_symmetric), (1, [true, false]));
     }
 
     #[test]

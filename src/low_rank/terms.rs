@@ -214,8 +214,16 @@ impl<'a, T: Element> Terms<'a, T> {
         }
         let weight = (weights.sqrt() / norm).max(1.0);
         let truncation = squares.sqrt() / norm;
-        let is_level = self.is_level(terms);
-        LowRank { terms, truncation, by_tap, weight, is_shared: false, is_level, is_by_columns: false }
+        LowRank {
+            terms,
+            truncation,
+            by_tap,
+            weight,
+            is_shared: false,
+            is_level: self.is_level(terms),
+            is_symmetric: self.is_symmetric(terms),
+            is_by_columns: false,
+        }
     }
 
     /// Whether the column of a single term consists of equal taps, and its row.
@@ -223,5 +231,18 @@ impl<'a, T: Element> Terms<'a, T> {
         let is_level =
             |taps: &[f64]| terms == 1 && taps.iter().all(|&tap| T::from_f64(tap) == T::from_f64(taps[0]));
         self.factors(0).map(is_level)
+    }
+
+    /// Whether the columns of all terms are alike from either end, and their rows.
+    fn is_symmetric(&self, terms: usize) -> [bool; 2] {
+        let is_symmetric = |taps: &[f64]| {
+            let halves = taps.iter().zip(taps.iter().rev()).take(taps.len() / 2);
+            halves.into_iter().all(|(&tap, &other)| T::from_f64(tap) == T::from_f64(other))
+        };
+        let (columns, rows) = (&self.columns[..terms * self.dims[0]], &self.rows[..terms * self.dims[1]]);
+        [
+            columns.chunks_exact(self.dims[0]).all(is_symmetric),
+            rows.chunks_exact(self.dims[1]).all(is_symmetric),
+        ]
     }
 }

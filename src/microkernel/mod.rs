@@ -11,6 +11,7 @@ pub(crate) mod depthwise_tile;
 pub(crate) mod dot_tile;
 pub(crate) mod fft;
 mod finish;
+pub(crate) mod folded_columns;
 pub(crate) mod gemm_tile;
 pub(crate) mod row_pass;
 pub(crate) mod row_sums;
@@ -56,6 +57,7 @@ pub fn hot_loops(registers: usize) -> Vec<HotLoop> {
     loops.extend(fft::hot_loops(registers));
     loops.extend(column_pass::hot_loops(registers));
     loops.extend(column_sums::hot_loops());
+    loops.extend(folded_columns::hot_loops(registers));
     loops.extend(row_pass::hot_loops());
     loops.extend(row_sums::hot_loops());
     loops.extend(separable_tile::hot_loops(registers));

@@ -74,6 +74,7 @@ pub(crate) fn order(taps: usize, sharing: Option<Sharing>) -> impl Iterator<Item
 /// * `from + t * term_step + offset + x` is readable for all `t < terms`, each of `offsets`, and `x < width` rounded up
 ///   to `lanes`;
 /// * `taps` holds as many taps as there are offsets for each term, in one order;
+/// * `is_folded` only where there is no sharing, and the taps of each term are alike from either end;
 /// * `sharing`, if there is any, is [`Sharing::of`] that many taps and these lanes, taps are in the [`order`] for it,
 ///   and the offset of each is its number times the step;
 /// * `bias_row`, if there is one, holds `width` values rounded up to `lanes`;
@@ -85,6 +86,8 @@ pub(crate) struct RowPass<'a, T> {
     /// Where each tap finds its first input.
     pub(crate) offsets: &'a [isize],
     pub(crate) sharing: Option<Sharing>,
+    /// Whether inputs that meet equal taps are added first.
+    pub(crate) is_folded: bool,
     pub(crate) taps: *const T,
     pub(crate) to: *mut T,
     pub(crate) to_step: isize,
@@ -189,6 +192,7 @@ impl<T: Element> RowPass<'_, T> {
                 Some(sharing) if V == VECTORS => {
                     self.add_spans::<I, V, 1>(isa, sums, from, taps, sharing);
                 }
+                _ if self.is_folded => self.add_folded(isa, sums, from, taps),
                 _ => self.add_each(isa, sums, from, taps),
             }
         }
@@ -215,6 +219,38 @@ impl<T: Element> RowPass<'_, T> {
                     *sum = isa.mul_add(tap, isa.load(from.add(v * I::LANES)), *sum);
                 }
                 taps = taps.add(1);
+            }
+        }
+    }
+
+    /// The same where taps are alike from either end: the middle one, and the others in pairs, the outer ones first.
+    ///
+    /// # Safety
+    /// As for `add_term`.
+    #[inline(always)]
+    unsafe fn add_folded<I: Lanes<T>, const V: usize>(
+        &self,
+        isa: I,
+        sums: &mut [I::Vector; V],
+        from: *const T,
+        taps: *const T,
+    ) {
+        let (last, pairs) = (self.offsets.len() - 1, self.offsets.len() / 2);
+        // SAFETY: see `RowPass`.
+        unsafe {
+            let input = |tap: usize, v: usize| isa.load(from.offset(self.offsets[tap]).add(v * I::LANES));
+            if last.is_multiple_of(2) {
+                let tap = isa.splat(*taps.add(pairs));
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = isa.mul_add(tap, input(pairs, v), *sum);
+                }
+            }
+            for pair in 0..pairs {
+                let tap = isa.splat(*taps.add(pair));
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    let both = isa.add(input(pair, v), input(last - pair, v));
+                    *sum = isa.mul_add(tap, both, *sum);
+                }
             }
         }
     }

@@ -16,12 +16,15 @@
 //! compiling, and so is the one that meets whole vectors of sums: the middle one, or the first.
 
 mod block;
+mod folded_sums;
 mod sums;
 
 use super::{Finish, HotLoop, Vouched};
 use crate::element::Element;
 use crate::isa::{InstructionSet, Lanes, Microkernel};
 use block::Block;
+use folded_sums::FoldedSums;
+use sums::{PlainSums, Sums};
 
 /// Output rows that are computed at once: they share loads.
 const HIGH: usize = 4;
@@ -69,10 +72,15 @@ pub(crate) fn serves(
     let is_centred = reach.is_multiple_of(2) && lead == reach / 2;
     let is_aligned = if lead == 0 { reach <= lanes } else { is_centred && lead <= lanes };
     let has_loop = match terms {
-        Terms::Product => rows >= HIGH && [3, 5, 7, MOST_TAPS].contains(&taps[0]),
+        Terms::Product => rows >= HIGH && takes_product(taps),
         Terms::Columns => rows >= LOW && takes_columns(taps),
     };
-    lanes * size == CACHE_LINE && has_loop && taps[0] == taps[1] && is_aligned
+    lanes * size == CACHE_LINE && has_loop && is_aligned
+}
+
+/// Whether products of columns and rows of so many taps can be taken.
+pub(crate) fn takes_product(taps: [usize; 2]) -> bool {
+    [3, 5, 7, MOST_TAPS].iter().any(|&served| taps == [served; 2])
 }
 
 /// Whether kernels of so many taps along columns and rows can be taken by columns.
@@ -121,6 +129,8 @@ pub(crate) struct SeparableTile<'a, T> {
     pub(crate) width: usize,
     /// Whether 3 taps go one row after the other.
     pub(crate) is_row_by_row: bool,
+    /// Whether inputs under equal taps of a product are added first: column and row are alike from either end.
+    pub(crate) is_folded: bool,
     pub(crate) bias: T,
     pub(crate) finish: &'a Finish<T>,
     pub(crate) _vouched: Vouched,
@@ -151,14 +161,20 @@ pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
         LOW * by_columns,
         HIGH_BY_COLUMNS * by_columns,
     ];
-    let loops = if registers >= 32 { &loops[..] } else { &[] };
-    loops.iter().map(|&multiply_adds| HotLoop { microkernel: "Taps", multiply_adds }).collect()
+    // Of two equal taps one, and the middle one.
+    let folded = [HIGH * 2 * 2, HIGH * 2 * 3];
+    if registers < 32 {
+        return Vec::new();
+    }
+    let named = |microkernel| move |multiply_adds| HotLoop { microkernel, multiply_adds };
+    loops.into_iter().map(named("Taps")).chain(folded.into_iter().map(named("FoldedTaps"))).collect()
 }
 
 impl<T: Element> SeparableTile<'_, T> {
     /// Computes it by the loop for its taps.
     pub(crate) fn run(self, isa: InstructionSet) {
         match self.terms {
+            Terms::Product if self.is_folded => self.run_folded(isa),
             Terms::Product => self.run_product(isa),
             Terms::Columns => self.run_columns(isa),
         }
@@ -176,6 +192,20 @@ impl<T: Element> SeparableTile<'_, T> {
             (7, true) => self.by_step::<HIGH, 1, 7, 3>(isa),
             (9, false) => self.by_step::<HIGH, 1, 9, 0>(isa),
             (9, true) => self.by_step::<HIGH, 1, 9, 4>(isa),
+            (taps, _) => debug_assert!(false, "`serves` no {taps} taps"),
+        }
+    }
+
+    fn run_folded(self, isa: InstructionSet) {
+        match (self.row.len(), self.is_centred) {
+            (3, false) => self.folded_by_step::<3, 0>(isa),
+            (3, true) => self.folded_by_step::<3, 1>(isa),
+            (5, false) => self.folded_by_step::<5, 0>(isa),
+            (5, true) => self.folded_by_step::<5, 2>(isa),
+            (7, false) => self.folded_by_step::<7, 0>(isa),
+            (7, true) => self.folded_by_step::<7, 3>(isa),
+            (9, false) => self.folded_by_step::<9, 0>(isa),
+            (9, true) => self.folded_by_step::<9, 4>(isa),
             (taps, _) => debug_assert!(false, "`serves` no {taps} taps"),
         }
     }
@@ -215,6 +245,31 @@ impl<T: Element> SeparableTile<'_, T> {
             _ => T::dispatch(isa, Taps::<T, ROWS, TERMS, TAPS, CENTRE, 0>(self)),
         }
     }
+
+    /// The same.
+    fn folded_by_step<const TAPS: usize, const CENTRE: usize>(self, isa: InstructionSet) {
+        match self.step {
+            1 => T::dispatch(isa, FoldedTaps::<T, TAPS, CENTRE, 1>(self)),
+            3 => T::dispatch(isa, FoldedTaps::<T, TAPS, CENTRE, 3>(self)),
+            _ => T::dispatch(isa, FoldedTaps::<T, TAPS, CENTRE, 0>(self)),
+        }
+    }
+
+    /// All rows, `ROWS` at once.
+    #[inline(always)]
+    fn run_blocks<I: Lanes<T>, S: Sums<T, I, TERMS>, const ROWS: usize, const TERMS: usize>(
+        &self,
+        isa: I,
+        sums: S,
+    ) {
+        debug_assert!((I::LANES..=self.width + I::LANES).contains(&self.length));
+        let block = Block::<T, I, S, ROWS, TERMS>::new(isa, self, sums);
+        // The last rows may be computed twice.
+        for row in (0..self.rows).step_by(ROWS) {
+            // SAFETY: rows of the tile that its maker vouches for.
+            unsafe { block.run(self, row.min(self.rows - ROWS)) };
+        }
+    }
 }
 
 /// A tile of so many taps along either axis, of which that of number `CENTRE` meets whole vectors of sums, `ROWS` rows
@@ -248,132 +303,30 @@ impl<
             debug_assert!(false, "not what `serves` asks for");
             return;
         }
-        debug_assert!((I::LANES..=tile.width + I::LANES).contains(&tile.length));
-        let block = Block::<T, I, ROWS, TERMS, TAPS, CENTRE, STEP>::new(isa, &tile);
-        // The last rows may be computed twice.
-        for row in (0..tile.rows).step_by(ROWS) {
-            // SAFETY: rows of the tile that its maker vouches for.
-            unsafe { block.run(&tile, row.min(tile.rows - ROWS)) };
+        let sums = PlainSums::<T, I, TERMS, TAPS, CENTRE, STEP>::new(isa, &tile);
+        tile.run_blocks::<I, _, ROWS, TERMS>(isa, sums);
+    }
+}
+
+/// The same of taps that are alike from either end, [`HIGH`] rows at once.
+struct FoldedTaps<'a, T, const TAPS: usize, const CENTRE: usize, const STEP: usize>(SeparableTile<'a, T>);
+
+impl<T: Element, const TAPS: usize, const CENTRE: usize, const STEP: usize> Microkernel<T>
+    for FoldedTaps<'_, T, TAPS, CENTRE, STEP>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn run<I: Lanes<T>>(self, isa: I) {
+        let tile = self.0;
+        if !I::SHIFTS || tile.rows < HIGH {
+            debug_assert!(false, "not what `serves` asks for");
+            return;
         }
+        let sums = FoldedSums::<T, I, TAPS, CENTRE, STEP>::new(isa, &tile);
+        tile.run_blocks::<I, _, HIGH, 1>(isa, sums);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const WIDTH: usize = 50;
-    const ROWS: usize = 5;
-    const BIAS: f32 = 0.25;
-
-    /// A tile of 3 taps along both axes, beside whose rows the first value is repeated, and a constant stands, or the
-    /// other way round.
-    #[derive(Clone, Copy, Debug)]
-    struct Case {
-        terms: Terms,
-        is_centred: bool,
-        step: usize,
-        begins_constant: bool,
-        is_row_by_row: bool,
-        has_like_sides: bool,
-    }
-
-    impl Case {
-        const CONSTANT: f32 = 3.0;
-
-        /// Whole numbers, so that sums are exact.
-        fn input(row: usize, column: usize) -> f32 {
-            ((row * WIDTH + column) * 37 % 101) as f32
-        }
-
-        fn taps(self) -> ([f32; 9], [f32; 3]) {
-            let mut columns = [1.0, -2.0, 3.0, 0.5, 4.0, -1.0, 2.0, 2.0, 7.0];
-            if self.has_like_sides {
-                columns.copy_within(..3, 6);
-            }
-            (columns, if self.terms == Terms::Columns { [1.0; 3] } else { [2.0, -1.0, 0.5] })
-        }
-
-        /// As the definition says.
-        fn expected(self, row: usize, column: usize) -> f32 {
-            let (columns, along) = self.taps();
-            let before = if self.is_centred { self.step } else { 0 };
-            let tap = |i: usize, j: usize| {
-                let at = (column + j * self.step) as isize - before as isize;
-                let repeated = at.clamp(0, WIDTH as isize - 1);
-                let is_constant = at != repeated && self.begins_constant == (at < 0);
-                let input =
-                    if is_constant { Self::CONSTANT } else { Self::input(row + i, repeated as usize) };
-                input * columns[if self.terms == Terms::Columns { 3 * j + i } else { i }] * along[j]
-            };
-            BIAS + (0..9).map(|at| tap(at / 3, at % 3)).sum::<f32>()
-        }
-
-        fn outputs(self, isa: InstructionSet, lanes: usize) -> Vec<f32> {
-            let inputs: Vec<f32> =
-                (0..WIDTH * (ROWS + 2)).map(|i| Self::input(i / WIDTH, i % WIDTH)).collect();
-            let rows: Vec<*const f32> =
-                (0..ROWS + 2 + AHEAD).map(|r| inputs.as_ptr().wrapping_add(r * WIDTH)).collect();
-            let (columns, along) = self.taps();
-            let mut outputs = vec![f32::NAN; WIDTH * ROWS];
-            let constant = Outside { constant: Some(Self::CONSTANT), source: 0, places: [0; MOST_LANES] };
-            let first = Outside { constant: None, source: 0, places: [0; MOST_LANES] };
-            let last = (WIDTH - lanes) as isize;
-            let last = Outside { constant: None, source: last, places: [lanes as u32 - 1; MOST_LANES] };
-            let tile = SeparableTile {
-                inputs: rows.as_ptr(),
-                first: 0,
-                length: WIDTH,
-                is_centred: self.is_centred,
-                left: if self.begins_constant { constant } else { first },
-                right: if self.begins_constant { last } else { constant },
-                terms: self.terms,
-                columns: &columns,
-                row: &along,
-                step: self.step,
-                to: outputs.as_mut_ptr(),
-                to_step: WIDTH as isize,
-                rows: ROWS,
-                width: WIDTH,
-                is_row_by_row: self.is_row_by_row,
-                bias: BIAS,
-                finish: &Finish::plain(),
-                // SAFETY: rows of so many values, a vector or more; pointers behind them are only asked for.
-                _vouched: unsafe { Vouched::new() },
-            };
-            tile.run(isa);
-            outputs
-        }
-    }
-
-    #[test]
-    fn three_taps_of_any_kind_are_summed_as_defined() {
-        let isa = InstructionSet::best().unwrap();
-        let lanes = isa.lanes(crate::ElementType::F32);
-        for kind in 0..32 * 3 {
-            let bit = |at: usize| (kind / 3) & (1 << at) != 0;
-            let case = Case {
-                terms: if bit(0) { Terms::Columns } else { Terms::Product },
-                is_centred: bit(1),
-                step: 1 + kind % 3,
-                begins_constant: bit(2),
-                is_row_by_row: bit(3),
-                has_like_sides: bit(4),
-            };
-            let lead = if case.is_centred { case.step } else { 0 };
-            if serves([lanes, size_of::<f32>()], ROWS, case.terms, [3, 3], [lead, case.step]) {
-                let outputs = case.outputs(isa, lanes);
-                let expected: Vec<f32> =
-                    (0..WIDTH * ROWS).map(|i| case.expected(i / WIDTH, i % WIDTH)).collect();
-                assert_eq!(outputs, expected, "{case:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn short_rows_go_one_after_the_other_where_the_cache_holds_them() {
-        assert!(goes_row_by_row(7680, 48 << 10));
-        assert!(!goes_row_by_row(7680, 32 << 10));
-        assert!(!goes_row_by_row(9 << 10, 48 << 10));
-    }
-}
+mod tests;

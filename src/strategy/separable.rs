@@ -11,6 +11,7 @@
 
 mod at_once;
 mod cut;
+mod folding;
 mod rows;
 mod sides;
 mod strip;
@@ -135,6 +136,7 @@ impl<T: Element> Strategy<T> for Separable {
             is_interleaved: cut.planes_together() > 1,
             has_few_taps: cut.has_few_taps(problem, cut.planes_together()),
             sharing: cut.sharing,
+            folds: cut.folding.applies(found.is_symmetric),
             is_at_once: cut.is_at_once,
             is_by_columns: cut.is_by_columns,
             is_level: cut.is_level,

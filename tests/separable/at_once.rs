@@ -3,6 +3,7 @@
 
 use convolve::*;
 
+use super::mirror;
 use super::support::random::Random;
 
 const TAPS: [usize; 4] = [3, 5, 7, 9];
@@ -45,7 +46,10 @@ fn check<T: Element>(seed: usize, dims: [usize; 2], channels: usize, random: &mu
     let borders = borders();
     let border = borders[seed % borders.len()];
     for taps in TAPS {
-        let factors = [random.reals::<T>(taps), random.reals::<T>(taps)];
+        let mut factors = [random.reals::<T>(taps), random.reals::<T>(taps)];
+        if seed % 3 > 0 {
+            factors.iter_mut().for_each(|taps| mirror(taps));
+        }
         let x = random.reals::<T>(dims[0] * dims[1] * channels);
         let aside = Padding::Explicit { top: 1, bottom: 0, left: taps / 2, right: taps };
         for padding in [Padding::Same, Padding::Valid, aside] {

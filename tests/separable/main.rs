@@ -66,7 +66,14 @@ struct Alike {
     taps: [bool; 2],
 }
 
-/// Sums of `terms` outer products for each output channel.
+/// Makes taps alike from either end.
+fn mirror<T: Copy>(taps: &mut [T]) {
+    for tap in 0..taps.len() / 2 {
+        taps[taps.len() - 1 - tap] = taps[tap];
+    }
+}
+
+/// Sums of `terms` outer products for each output channel, often alike from either end.
 fn low_rank<T: Element>(
     random: &mut Random,
     [outputs, _, rows, columns]: [usize; 4],
@@ -74,14 +81,19 @@ fn low_rank<T: Element>(
     alike: Alike,
     fill: impl Fn(&mut Random, usize) -> Vec<T>,
 ) -> Vec<T> {
-    let factor = |random: &mut Random, count: usize, is_level: bool| {
-        if is_level { fill(random, 1).repeat(count) } else { fill(random, count) }
+    let are_mirrored = [random.one_in(2), random.one_in(2)];
+    let factor = |random: &mut Random, count: usize, axis: usize| {
+        let mut taps = if alike.taps[axis] { fill(random, 1).repeat(count) } else { fill(random, count) };
+        if are_mirrored[axis] {
+            mirror(&mut taps);
+        }
+        taps
     };
     let mut plane = || {
         let mut taps = vec![0.0; rows * columns];
         for _ in 0..terms {
-            let column = factor(random, rows, alike.taps[0]);
-            let row = factor(random, columns, alike.taps[1]);
+            let column = factor(random, rows, 0);
+            let row = factor(random, columns, 1);
             for (at, tap) in taps.iter_mut().enumerate() {
                 *tap += column[at / columns].to_f64() * row[at % columns].to_f64();
             }

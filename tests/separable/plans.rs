@@ -152,7 +152,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[test]
 fn an_item_of_a_batch_has_the_bits_it_has_alone() {
     let mut random = Random(81);
-    for (kernel, levels) in [([5, 5], false), ([4, 37], false), ([5, 5], true), ([4, 37], true)] {
+    for (kernel, levels) in [([5, 5], false), ([4, 37], false), ([5, 5], true), ([4, 37], true)].repeat(4) {
         let alike = Alike { taps: [levels; 2], ..ANY };
         let taps = low_rank::<f32>(&mut random, [1, 1, kernel[0], kernel[1]], 1, alike, |r, n| r.reals(n));
         let taps = View::plane(&taps, kernel).unwrap();

@@ -6,19 +6,15 @@ use super::sums::Sums;
 use super::{MOST_INPUTS, Outside, SeparableTile};
 use crate::element::Element;
 use crate::isa::Lanes;
+use crate::microkernel::Finish;
 
 /// What the loop over `ROWS` output rows needs besides them.
-pub(super) struct Block<
-    T,
-    I: Lanes<T>,
-    const ROWS: usize,
-    const TERMS: usize,
-    const TAPS: usize,
-    const CENTRE: usize,
-    const STEP: usize,
-> {
+pub(super) struct Block<T, I: Lanes<T>, S, const ROWS: usize, const TERMS: usize> {
     isa: I,
-    sums: Sums<T, I, TERMS, TAPS, CENTRE, STEP>,
+    sums: S,
+    finish: Finish<T>,
+    /// Whether that does anything.
+    is_finish_plain: bool,
     /// Whole vectors of inputs, and values behind them.
     vectors: usize,
     rest: usize,
@@ -53,20 +49,12 @@ struct Outputs<V, const ROWS: usize, const TERMS: usize> {
     sums: ColumnSums<V, ROWS, TERMS>,
 }
 
-impl<
-    T: Element,
-    I: Lanes<T>,
-    const ROWS: usize,
-    const TERMS: usize,
-    const TAPS: usize,
-    const CENTRE: usize,
-    const STEP: usize,
-> Block<T, I, ROWS, TERMS, TAPS, CENTRE, STEP>
+impl<T: Element, I: Lanes<T>, S: Sums<T, I, TERMS>, const ROWS: usize, const TERMS: usize>
+    Block<T, I, S, ROWS, TERMS>
 {
-    /// Of a tile, which has as many taps.
+    /// Of a tile, whose sums these are.
     #[inline(always)]
-    pub(super) fn new(isa: I, tile: &SeparableTile<'_, T>) -> Self {
-        let sums = Sums::new(isa, tile);
+    pub(super) fn new(isa: I, tile: &SeparableTile<'_, T>, sums: S) -> Self {
         let beside = |outside: &Outside<T>| match outside.constant {
             Some(constant) => {
                 let constant = isa.splat(constant);
@@ -77,7 +65,16 @@ impl<
             None => Beside::Repeated(outside.source, unsafe { isa.pattern(outside.places.as_ptr()) }),
         };
         let (left, right) = (beside(&tile.left), beside(&tile.right));
-        Block { isa, sums, vectors: tile.length / I::LANES, rest: tile.length % I::LANES, left, right }
+        Block {
+            isa,
+            sums,
+            finish: *tile.finish,
+            is_finish_plain: *tile.finish == Finish::plain(),
+            vectors: tile.length / I::LANES,
+            rest: tile.length % I::LANES,
+            left,
+            right,
+        }
     }
 
     /// Computes all outputs of the rows of the tile from `row` on.
@@ -145,7 +142,7 @@ impl<
     /// They are rows of the tile.
     #[inline(always)]
     unsafe fn find(&self, tile: &SeparableTile<'_, T>, row: usize) -> Rows<T, ROWS> {
-        let under = ROWS + TAPS - 1;
+        let under = ROWS + S::TAPS - 1;
         // SAFETY: entries for the rows under the tile, and more; see `SeparableTile`.
         let input = |j: usize| unsafe { *tile.inputs.add(row + j) };
         let mut rows =
@@ -178,7 +175,7 @@ impl<
         // SAFETY: vouched for by the caller.
         let (sums, left) = unsafe {
             let sums = self.sum(rows, first);
-            (sums, if CENTRE > 0 { self.sum_outside(rows, &self.left) } else { sums })
+            (sums, if S::CENTRE > 0 { self.sum_outside(rows, &self.left) } else { sums })
         };
         let mut begun = [self.isa.splat(T::default()); ROWS];
         for r in 0..ROWS {
@@ -222,7 +219,11 @@ impl<
             begun[r] = self.sums.begin(self.isa, sums[r], next[r]);
         }
         *sums = next;
-        self.sums.finish(self.isa, results)
+        let mut results = [results];
+        if !self.is_finish_plain {
+            self.finish.limit(self.isa, &mut results);
+        }
+        results[0]
     }
 
     /// Sums along columns of a vector.

@@ -3,14 +3,40 @@
 use super::SeparableTile;
 use crate::element::Element;
 use crate::isa::Lanes;
-use crate::microkernel::Finish;
 
-/// The taps of a tile, with what outputs begin and end with. Of `TAPS` taps of a row, that of number `CENTRE` meets whole
+/// How outputs come from inputs: by `TERMS` sums along columns for each, of which a vector and those on both sides of it
+/// make a vector of outputs.
+pub(super) trait Sums<T, I: Lanes<T>, const TERMS: usize> {
+    /// Taps along either axis, and the number of the one that meets whole vectors of sums along columns.
+    const TAPS: usize;
+    const CENTRE: usize;
+
+    /// Those along columns for some output rows, of input rows by their numbers. Each input is read once.
+    fn along_columns<const ROWS: usize>(
+        &self,
+        isa: I,
+        input: impl Fn(usize) -> I::Vector,
+    ) -> [[I::Vector; TERMS]; ROWS];
+
+    /// What an output needs to know of two vectors of sums along columns, the second of which the tap `CENTRE` meets.
+    fn begin(&self, isa: I, before: [I::Vector; TERMS], whole: [I::Vector; TERMS]) -> I::Vector;
+
+    /// The output that has begun so, with what comes from the vector behind.
+    fn end(
+        &self,
+        isa: I,
+        begun: I::Vector,
+        whole: [I::Vector; TERMS],
+        behind: [I::Vector; TERMS],
+    ) -> I::Vector;
+}
+
+/// The plain ones: the taps of a tile, and what outputs begin with. Of `TAPS` taps of a row, that of number `CENTRE` meets whole
 /// vectors of sums along columns. There are `TERMS` of these for each output: one, or one for each tap of the row, or two
 /// for three taps, of which the outer ones share one.
 /// There are `STEP` values from a tap of the row to the next, or any number where that is zero: shifts by a number known
 /// when compiling take other instructions, which on some machines leave more room for multiply-adds.
-pub(super) struct Sums<
+pub(super) struct PlainSums<
     T,
     I: Lanes<T>,
     const TERMS: usize,
@@ -22,13 +48,10 @@ pub(super) struct Sums<
     row: [I::Vector; TAPS],
     step: usize,
     bias: I::Vector,
-    finish: Finish<T>,
-    /// Whether that does anything.
-    is_finish_plain: bool,
 }
 
 impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTRE: usize, const STEP: usize>
-    Sums<T, I, TERMS, TAPS, CENTRE, STEP>
+    PlainSums<T, I, TERMS, TAPS, CENTRE, STEP>
 {
     /// Those of a tile, which has as many taps.
     #[inline(always)]
@@ -42,14 +65,7 @@ impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTR
             }
             row[tap] = isa.splat(tile.row[tap]);
         }
-        Sums {
-            columns,
-            row,
-            step: tile.step,
-            bias: isa.splat(tile.bias),
-            finish: *tile.finish,
-            is_finish_plain: *tile.finish == Finish::plain(),
-        }
+        PlainSums { columns, row, step: tile.step, bias: isa.splat(tile.bias) }
     }
 
     /// The sum along columns that a tap of the row takes.
@@ -72,9 +88,33 @@ impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTR
         if STEP > 0 { isa.shift_known(low, high, by) } else { isa.shift(low, high, by) }
     }
 
-    /// Those along columns for some output rows, of input rows by their numbers. Each input is read once.
+    /// Adds an input, which meets a tap of each column.
     #[inline(always)]
-    pub(super) fn along_columns<const ROWS: usize>(
+    fn add_input(&self, isa: I, sums: &mut [I::Vector; TERMS], tap: usize, input: I::Vector) {
+        for (t, (sum, column)) in sums.iter_mut().zip(&self.columns).enumerate() {
+            *sum = match tap {
+                0 if Self::has_bias(t) => isa.mul_add(column[0], input, self.bias),
+                0 => isa.mul(column[0], input),
+                _ => isa.mul_add(column[tap], input, *sum),
+            };
+        }
+    }
+
+    /// Adds a tap of the row, which is one where there are several terms.
+    #[inline(always)]
+    fn add_tap(&self, isa: I, tap: usize, inputs: I::Vector, sum: I::Vector) -> I::Vector {
+        if TERMS > 1 { isa.add(inputs, sum) } else { isa.mul_add(self.row[tap], inputs, sum) }
+    }
+}
+
+impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTRE: usize, const STEP: usize>
+    Sums<T, I, TERMS> for PlainSums<T, I, TERMS, TAPS, CENTRE, STEP>
+{
+    const TAPS: usize = TAPS;
+    const CENTRE: usize = CENTRE;
+
+    #[inline(always)]
+    fn along_columns<const ROWS: usize>(
         &self,
         isa: I,
         input: impl Fn(usize) -> I::Vector,
@@ -91,21 +131,9 @@ impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTR
         sums
     }
 
-    /// Adds an input, which meets a tap of each column.
+    /// An output as far as it comes from these.
     #[inline(always)]
-    fn add_input(&self, isa: I, sums: &mut [I::Vector; TERMS], tap: usize, input: I::Vector) {
-        for (t, (sum, column)) in sums.iter_mut().zip(&self.columns).enumerate() {
-            *sum = match tap {
-                0 if Self::has_bias(t) => isa.mul_add(column[0], input, self.bias),
-                0 => isa.mul(column[0], input),
-                _ => isa.mul_add(column[tap], input, *sum),
-            };
-        }
-    }
-
-    /// An output as far as it comes from two vectors of sums along columns, the second of which the middle tap meets.
-    #[inline(always)]
-    pub(super) fn begin(&self, isa: I, before: [I::Vector; TERMS], whole: [I::Vector; TERMS]) -> I::Vector {
+    fn begin(&self, isa: I, before: [I::Vector; TERMS], whole: [I::Vector; TERMS]) -> I::Vector {
         // Of several terms, that of the middle tap begins with the bias, and outputs with one of them.
         let mut sum = if TERMS > 1 { whole[Self::term(CENTRE)] } else { self.bias };
         for t in 0..CENTRE {
@@ -116,9 +144,8 @@ impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTR
         if TERMS > 1 { sum } else { self.add_tap(isa, CENTRE, whole[0], sum) }
     }
 
-    /// The sum that has begun, with what comes from the vector behind.
     #[inline(always)]
-    pub(super) fn end(
+    fn end(
         &self,
         isa: I,
         begun: I::Vector,
@@ -132,21 +159,5 @@ impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTR
             sum = self.add_tap(isa, t, inputs, sum);
         }
         sum
-    }
-
-    /// Outputs, whose sums are complete.
-    #[inline(always)]
-    pub(super) fn finish<const ROWS: usize>(&self, isa: I, sums: [I::Vector; ROWS]) -> [I::Vector; ROWS] {
-        let mut results = [sums];
-        if !self.is_finish_plain {
-            self.finish.limit(isa, &mut results);
-        }
-        results[0]
-    }
-
-    /// Adds a tap of the row, which is one where there are several terms.
-    #[inline(always)]
-    fn add_tap(&self, isa: I, tap: usize, inputs: I::Vector, sum: I::Vector) -> I::Vector {
-        if TERMS > 1 { isa.add(inputs, sum) } else { isa.mul_add(self.row[tap], inputs, sum) }
     }
 }

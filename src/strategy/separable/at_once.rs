@@ -230,6 +230,7 @@ impl<'a, 'b, T: Element> Window<'a, 'b, T> {
             rows: part.rows.len(),
             width: part.columns.len() * planes,
             is_row_by_row: cut.is_row_by_row,
+            is_folded: plan.folds((column_taps, row_taps)) == [true; 2],
             bias: call.bias(part.channel),
             finish: &plan.finish,
             // SAFETY: the caller vouches for the rows, `outside` for what lies beside them, `is_at_once` for the taps and

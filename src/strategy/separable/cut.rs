@@ -1,5 +1,6 @@
 //! How the work is cut into tasks, and how large the buffers of a task are.
 
+use super::folding::Folding;
 use super::{Part, at_once};
 use crate::conv::Layout;
 use crate::cost::Machine;
@@ -101,6 +102,7 @@ pub(super) struct Cut {
     pub(super) is_at_once: bool,
     /// Whether they are then taken one row after the other, if there is a loop for it.
     pub(super) is_row_by_row: bool,
+    pub(super) folding: Folding,
     /// Whether the taps of columns, and those of rows, are all alike and summed first.
     pub(super) is_level: [bool; 2],
     /// For such rows: outputs that are summed at once, and room for their sums; else zero.
@@ -148,6 +150,7 @@ impl Cut {
         let mut cut = Cut::unfitted(problem, machine, found)?;
         cut.order_taps(problem, found);
         cut.take_at_once(problem, machine);
+        cut.folding = Folding::of(problem, machine, found, &cut);
         // Only to take both sums at once.
         if cut.is_by_columns && !cut.is_at_once {
             return None;
@@ -198,6 +201,7 @@ impl Cut {
             sharing: None,
             is_at_once: false,
             is_row_by_row: false,
+            folding: Folding::Nothing,
             is_level,
             piece: 0,
             work: 0,
@@ -220,15 +224,17 @@ impl Cut {
         if self.bundle.over_batch { 1 } else { self.bundle.count }
     }
 
+    /// Whether both sums of so many planes side by side can be taken at once.
+    pub(super) fn is_at_once_for(&self, problem: &Problem, planes: usize) -> bool {
+        let rows = problem.rows.output.div_ceil(self.spacing);
+        let has_few_taps = self.step == 1 && self.has_few_taps(problem, planes);
+        has_few_taps && are_neighbours(problem, planes) && at_once::has_tile(problem, self, rows, planes)
+    }
+
     /// Where both sums can be taken at once, tasks are higher.
     fn take_at_once(&mut self, problem: &Problem, machine: &Machine) {
         let (planes, size) = (self.bundle.count, problem.element.size());
-        let rows = problem.rows.output.div_ceil(self.spacing);
-        let has_few_taps = self.step == 1 && self.has_few_taps(problem, planes);
-        if !(are_neighbours(problem, planes)
-            && has_few_taps
-            && at_once::has_tile(problem, self, rows, planes))
-        {
+        if !self.is_at_once_for(problem, planes) {
             return;
         }
         let block = self.block.max(at_once::TASK_ROWS).next_multiple_of(self.tile);

@@ -45,6 +45,7 @@ impl<T: Element> Strip<'_, '_, T> {
                 terms: plan.row_terms(),
                 offsets: if planes == 1 { &plan.offsets } else { &plan.bundle_offsets },
                 sharing: cut.sharing.filter(|_| planes == cut.planes_together()),
+                is_folded: self.folds[1],
                 taps: self.taps().1.as_ptr(),
                 to: self.output_row(r),
                 to_step: if planes == 1 { self.call.output_strides[3] } else { 1 },
@@ -56,7 +57,7 @@ impl<T: Element> Strip<'_, '_, T> {
                 // SAFETY: the sums hold all values under these outputs, in rows with room for whole vectors; so do
                 // their phases. Taps share loads only where the stride is 1: each is the dilation times the planes away
                 // from the one before. The outputs are inside the output view, whose shape was checked. Steps may wrap
-                // where they are not taken (one column).
+                // where they are not taken (one column). Only few taps are folded, which share no loads.
                 _vouched: unsafe { Vouched::new() },
             };
             T::dispatch(plan.problem.isa, pass);

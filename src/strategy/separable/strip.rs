@@ -14,6 +14,7 @@ use crate::element::Element;
 use crate::microkernel::Vouched;
 use crate::microkernel::column_pass::ColumnPass;
 use crate::microkernel::column_sums::ColumnSums;
+use crate::microkernel::folded_columns::FoldedColumns;
 use crate::window::{Pixels, Place, Plane};
 use crate::workspace::take;
 
@@ -32,6 +33,8 @@ pub(super) struct Strip<'a, 'b, T> {
     origin: *const T,
     /// Planes side by side.
     pub(super) planes: usize,
+    /// Whether sums along columns, and along rows, are folded.
+    pub(super) folds: [bool; 2],
     /// The input row under the first tap of the first output row of the phase, and the column under that of the strip.
     pub(super) corner: [isize; 2],
     /// Values under the strip, and those of them that are read in place: none, if rows are copied.
@@ -131,6 +134,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
             source,
             origin,
             planes,
+            folds: plan.folds(plan.factors(call, part.channel)),
             corner,
             values: span * planes,
             inside,
@@ -154,7 +158,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         }
         if cut.is_level[1] {
             self.sum_level_rows(rows, room);
-        } else if self.has_few_taps() && !cut.is_by_columns {
+        } else if self.has_few_taps() && !cut.is_by_columns && !self.folds[1] {
             self.sum_few_taps(rows, room);
         } else {
             self.sum_rows(rows, room);
@@ -304,6 +308,9 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
                     let (tap, taps) = (taps[0], taps.len());
                     let sums =
                         ColumnSums { inputs, first, step, tap, taps, to, to_step, rows, width, _vouched };
+                    T::dispatch(self.plan.problem.isa, sums);
+                } else if self.folds[0] {
+                    let sums = FoldedColumns { inputs, first, taps, to, to_step, rows, width, _vouched };
                     T::dispatch(self.plan.problem.isa, sums);
                 } else {
                     let pass = ColumnPass { inputs, first, step, taps, to, to_step, rows, width, _vouched };
