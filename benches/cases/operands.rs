@@ -30,7 +30,8 @@ impl<T: Element> Operands<T> {
                 let [outputs, inputs, rows, columns] = shapes.kernel;
                 random.uniforms([1, 1, rows, columns])?.repeat(outputs * inputs)
             }
-            Taps::Separable => separable_kernel(&mut random, shapes.kernel)?,
+            Taps::Separable => separable_kernel(&mut random, shapes.kernel, |_| {})?,
+            Taps::Symmetric => separable_kernel(&mut random, shapes.kernel, mirror)?,
             Taps::Level => collect((0..count(shapes.kernel)).map(|_| T::from_f64(0.1)))?,
         };
         let old = if request.accumulates() {
@@ -42,13 +43,26 @@ impl<T: Element> Operands<T> {
     }
 }
 
-/// The outer product of a column and a row, the same for every channel.
-fn separable_kernel<T: Element>(random: &mut Random, shape: [usize; 4]) -> Result<Vec<T>, Error> {
+/// The outer product of a column and a row, both of which are changed first, the same for every channel.
+fn separable_kernel<T: Element>(
+    random: &mut Random,
+    shape: [usize; 4],
+    change: impl Fn(&mut [T]),
+) -> Result<Vec<T>, Error> {
     let [outputs, inputs, rows, columns] = shape;
-    let column: Vec<T> = random.uniforms([1, 1, rows, 1])?;
-    let row: Vec<T> = random.uniforms([1, 1, 1, columns])?;
+    let mut column: Vec<T> = random.uniforms([1, 1, rows, 1])?;
+    let mut row: Vec<T> = random.uniforms([1, 1, 1, columns])?;
+    change(&mut column);
+    change(&mut row);
     let plane = (0..rows * columns).map(|index| column[index / columns] * row[index % columns]);
     Ok(collect(plane)?.repeat(outputs * inputs))
+}
+
+/// Makes taps alike from either end.
+fn mirror<T: Copy>(taps: &mut [T]) {
+    for tap in 0..taps.len() / 2 {
+        taps[taps.len() - 1 - tap] = taps[tap];
+    }
 }
 
 fn count(shape: [usize; 4]) -> usize {

@@ -11,6 +11,8 @@ pub(crate) enum Taps {
     Shared,
     /// The outer product of a column and a row.
     Separable,
+    /// The same, both alike from either end.
+    Symmetric,
     /// All alike.
     Level,
 }

@@ -2,9 +2,9 @@
 //!
 //! - `conv2d` n c_in h w c_out kh kw stride pad dilation groups: cross-correlation, zero border; pairs are `[y, x]`.
 //! - `conv1d` n c_in len c_out k stride pad dilation groups: the same with one axis.
-//! - `filter2d` h w c kh kw border sep: cross-correlation of an image, as large as before, one kernel for all of the
-//!   `c` interleaved channels, its centre at half its size. `sep`: the kernel is an outer product; `box`: all of its
-//!   taps are equal.
+//! - `filter2d` h w c kh kw border sep blur: cross-correlation of an image, as large as before, one kernel for all of the
+//!   `c` interleaved channels, its centre at half its size. `sep`: the kernel is an outer product; `blur`: of taps
+//!   that are alike from either end; `box`: all of its taps are equal.
 //! - `signal1d` n k mode box: convolution, `full`, `same` (SciPy's) or `valid`.
 //!
 //! Each has a `name` and a `dtype`.
@@ -94,9 +94,10 @@ fn filter2d(row: &Value, element: ElementType) -> Result<Request, RowError> {
 
 fn taps_of(row: &Value) -> Taps {
     let is = |key: &str| row[key].as_bool().unwrap_or(false);
-    match (is("box"), is("sep")) {
-        (true, _) => Taps::Level,
-        (_, true) => Taps::Separable,
+    match (is("box"), is("blur"), is("sep")) {
+        (true, _, _) => Taps::Level,
+        (_, true, _) => Taps::Symmetric,
+        (_, _, true) => Taps::Separable,
         _ => Taps::Dense,
     }
 }

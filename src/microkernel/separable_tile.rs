@@ -162,7 +162,7 @@ pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
         HIGH_BY_COLUMNS * by_columns,
     ];
     // Of two equal taps one, and the middle one.
-    let folded = [HIGH * 2 * 2, HIGH * 2 * 3];
+    let folded = [HIGH * (2 * 2 - 1), HIGH * (2 * 3 - 1)];
     if registers < 32 {
         return Vec::new();
     }

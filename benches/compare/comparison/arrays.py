@@ -48,12 +48,15 @@ def channels_first(values: Floats) -> Floats:
 
 def operands(problem: Problem) -> tuple[Floats, Floats]:
     """Input and kernel, always the same for the same problem string: uniform in [-1, 1), but for separable kernels,
-    which are products of such, and level ones, which are means."""
+    which are products of such, Gaussian ones, and level ones, which are means."""
     random = np.random.default_rng(zlib.crc32(problem.text.encode()))
     values = _uniform(random, problem.input_shape, problem.element)
     kernel = _uniform(random, problem.kernel_shape, problem.element)
     if problem.kernels is Kernels.LEVEL:
         kernel[...] = 1 / math.prod(axis.taps for axis in problem.axes)
+    if problem.kernels is Kernels.GAUSSIAN:
+        column, row = (gaussian(axis.taps) for axis in problem.axes)
+        kernel[...] = column[:, None] * row
     if problem.kernels is Kernels.SEPARABLE:
         # Exact in f64, so that it is rounded once.
         wide = kernel.astype(np.float64)
@@ -62,6 +65,13 @@ def operands(problem: Problem) -> tuple[Floats, Floats]:
         # One kernel for all channels, as libraries for images have it.
         kernel[...] = kernel[:1].copy()
     return values, kernel
+
+
+def gaussian(taps: int) -> Floats:
+    """Of sum 1 and of the width that OpenCV takes for so many taps; alike from either end to the last bit."""
+    width = 0.3 * ((taps - 1) / 2 - 1) + 0.8
+    falling = np.exp(-(((np.arange(taps) - (taps - 1) / 2) / width) ** 2) / 2)
+    return falling / falling.sum()
 
 
 def _uniform(random: np.random.Generator, shape: Sequence[int], element: str) -> Floats:

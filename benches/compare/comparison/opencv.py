@@ -41,12 +41,16 @@ def _filter(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
 
 
 def _separable(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
-    """Gets the two factors, where this crate gets the whole kernel and has to find them."""
+    """Gets the two factors, where this crate gets the whole kernel and has to find them. Those of blurs are alike from
+    either end to the last bit, which OpenCV makes use of."""
     if problem.kernels is Kernels.DENSE:
         raise Unavailable("the kernel is not separable")
-    columns, strengths, rows = np.linalg.svd(kernel[0, 0].astype(np.float64))
-    scale = np.sqrt(strengths[0])
-    column, row = (arrays.copied((scale * v).astype(np.float32)) for v in (columns[:, 0], rows[0]))
+    if problem.kernels is Kernels.GAUSSIAN:
+        factors = [arrays.gaussian(axis.taps) for axis in problem.axes]
+    else:
+        columns, strengths, rows = np.linalg.svd(kernel[0, 0].astype(np.float64))
+        factors = [np.sqrt(strengths[0]) * factor for factor in (columns[:, 0], rows[0])]
+    column, row = (arrays.copied(factor.astype(np.float32)) for factor in factors)
     border = BORDERS[problem.border]
     x, y = _images(problem, values)
 

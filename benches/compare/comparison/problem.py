@@ -11,7 +11,7 @@ from pathlib import Path
 
 KEYS = {"in", "kernel", "batch", "channels", "groups", "stride", "dilation", "padding", "border", "layout"}
 COUNT = re.compile(r"#\s*count\s+(\d+)$")
-KERNELS = re.compile(r"#\s*kernels\s+(dense|separable|level)$")
+KERNELS = re.compile(r"#\s*kernels\s+(dense|separable|gaussian|level)$")
 AS_LAYERS = re.compile(r"#\s*as layers$")
 
 
@@ -37,6 +37,8 @@ class Kernels(Enum):
     DENSE = "dense"
     #: Products of a column and a row.
     SEPARABLE = "separable"
+    #: Products of a column and a row that fall off from the middle, as those of blurs.
+    GAUSSIAN = "gaussian"
     #: All alike.
     LEVEL = "level"
 
@@ -120,7 +122,7 @@ class Problem:
 def read_list(path: Path) -> list[Problem]:
     """The problems of a list. `# count N` in front of a line says how often its network has that layer;
     `# kernels separable` that the kernels of all lines from there on are products of a column and a row,
-    `# kernels level` that their taps are all alike; `# as layers` that planes are layers of one channel."""
+    `# kernels gaussian` that these are Gaussian, `# kernels level` that their taps are all alike; `# as layers` that planes are layers of one channel."""
     problems, count, kernels, as_layers = [], 1, Kernels.DENSE, False
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         line = line.strip()

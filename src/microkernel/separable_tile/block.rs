@@ -6,15 +6,11 @@ use super::sums::Sums;
 use super::{MOST_INPUTS, Outside, SeparableTile};
 use crate::element::Element;
 use crate::isa::Lanes;
-use crate::microkernel::Finish;
 
 /// What the loop over `ROWS` output rows needs besides them.
 pub(super) struct Block<T, I: Lanes<T>, S, const ROWS: usize, const TERMS: usize> {
     isa: I,
     sums: S,
-    finish: Finish<T>,
-    /// Whether that does anything.
-    is_finish_plain: bool,
     /// Whole vectors of inputs, and values behind them.
     vectors: usize,
     rest: usize,
@@ -65,16 +61,7 @@ impl<T: Element, I: Lanes<T>, S: Sums<T, I, TERMS>, const ROWS: usize, const TER
             None => Beside::Repeated(outside.source, unsafe { isa.pattern(outside.places.as_ptr()) }),
         };
         let (left, right) = (beside(&tile.left), beside(&tile.right));
-        Block {
-            isa,
-            sums,
-            finish: *tile.finish,
-            is_finish_plain: *tile.finish == Finish::plain(),
-            vectors: tile.length / I::LANES,
-            rest: tile.length % I::LANES,
-            left,
-            right,
-        }
+        Block { isa, sums, vectors: tile.length / I::LANES, rest: tile.length % I::LANES, left, right }
     }
 
     /// Computes all outputs of the rows of the tile from `row` on.
@@ -219,11 +206,7 @@ impl<T: Element, I: Lanes<T>, S: Sums<T, I, TERMS>, const ROWS: usize, const TER
             begun[r] = self.sums.begin(self.isa, sums[r], next[r]);
         }
         *sums = next;
-        let mut results = [results];
-        if !self.is_finish_plain {
-            self.finish.limit(self.isa, &mut results);
-        }
-        results[0]
+        self.sums.ending().apply(self.isa, results)
     }
 
     /// Sums along columns of a vector.

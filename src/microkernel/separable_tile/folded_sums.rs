@@ -1,7 +1,7 @@
 //! The same sums where the taps of the column are alike from either end, and so are those of the row: inputs that meet
 //! equal taps are added first, and multiplied once.
 
-use super::sums::Sums;
+use super::sums::{Ending, Sums};
 use super::{MOST_INPUTS, MOST_TAPS, SeparableTile};
 use crate::element::Element;
 use crate::isa::Lanes;
@@ -18,6 +18,7 @@ pub(super) struct FoldedSums<T, I: Lanes<T>, const TAPS: usize, const CENTRE: us
     row: [I::Vector; HALF],
     step: usize,
     bias: I::Vector,
+    ending: Ending<T>,
 }
 
 impl<T: Element, I: Lanes<T>, const TAPS: usize, const CENTRE: usize, const STEP: usize>
@@ -34,7 +35,8 @@ impl<T: Element, I: Lanes<T>, const TAPS: usize, const CENTRE: usize, const STEP
             column[tap] = isa.splat(tile.columns[tap]);
             row[tap] = isa.splat(tile.row[tap]);
         }
-        FoldedSums { column, row, step: tile.step, bias: isa.splat(tile.bias) }
+        let bias = isa.splat(tile.bias);
+        FoldedSums { column, row, step: tile.step, bias, ending: Ending::new(tile.finish) }
     }
 
     /// What a tap of the row meets, of a vector of sums along columns and those on both sides of it.
@@ -98,5 +100,10 @@ impl<T: Element, I: Lanes<T>, const TAPS: usize, const CENTRE: usize, const STEP
             sum = isa.mul_add(self.row[tap], isa.add(left, right), sum);
         }
         sum
+    }
+
+    #[inline(always)]
+    fn ending(&self) -> &Ending<T> {
+        &self.ending
     }
 }

@@ -3,6 +3,7 @@
 use super::SeparableTile;
 use crate::element::Element;
 use crate::isa::Lanes;
+use crate::microkernel::Finish;
 
 /// How outputs come from inputs: by `TERMS` sums along columns for each, of which a vector and those on both sides of it
 /// make a vector of outputs.
@@ -29,6 +30,36 @@ pub(super) trait Sums<T, I: Lanes<T>, const TERMS: usize> {
         whole: [I::Vector; TERMS],
         behind: [I::Vector; TERMS],
     ) -> I::Vector;
+
+    /// What is done to complete sums.
+    fn ending(&self) -> &Ending<T>;
+}
+
+/// A [`Finish`], and whether it does anything.
+pub(super) struct Ending<T> {
+    finish: Finish<T>,
+    is_plain: bool,
+}
+
+impl<T: Element> Ending<T> {
+    #[inline(always)]
+    pub(super) fn new(finish: &Finish<T>) -> Self {
+        Ending { finish: *finish, is_plain: *finish == Finish::plain() }
+    }
+
+    /// Outputs, whose sums are complete.
+    #[inline(always)]
+    pub(super) fn apply<I: Lanes<T>, const ROWS: usize>(
+        &self,
+        isa: I,
+        sums: [I::Vector; ROWS],
+    ) -> [I::Vector; ROWS] {
+        let mut results = [sums];
+        if !self.is_plain {
+            self.finish.limit(isa, &mut results);
+        }
+        results[0]
+    }
 }
 
 /// The plain ones: the taps of a tile, and what outputs begin with. Of `TAPS` taps of a row, that of number `CENTRE` meets whole
@@ -48,6 +79,7 @@ pub(super) struct PlainSums<
     row: [I::Vector; TAPS],
     step: usize,
     bias: I::Vector,
+    ending: Ending<T>,
 }
 
 impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTRE: usize, const STEP: usize>
@@ -65,7 +97,8 @@ impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTR
             }
             row[tap] = isa.splat(tile.row[tap]);
         }
-        PlainSums { columns, row, step: tile.step, bias: isa.splat(tile.bias) }
+        let bias = isa.splat(tile.bias);
+        PlainSums { columns, row, step: tile.step, bias, ending: Ending::new(tile.finish) }
     }
 
     /// The sum along columns that a tap of the row takes.
@@ -159,5 +192,10 @@ impl<T: Element, I: Lanes<T>, const TERMS: usize, const TAPS: usize, const CENTR
             sum = self.add_tap(isa, t, inputs, sum);
         }
         sum
+    }
+
+    #[inline(always)]
+    fn ending(&self) -> &Ending<T> {
+        &self.ending
     }
 }
