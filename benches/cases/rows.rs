@@ -2,8 +2,8 @@
 //!
 //! - `conv2d` n c_in h w c_out kh kw stride pad dilation groups: cross-correlation, zero border; pairs are `[y, x]`.
 //! - `conv1d` n c_in len c_out k stride pad dilation groups: the same with one axis.
-//! - `filter2d` h w c kh kw border sep blur: cross-correlation of an image, as large as before, one kernel for all of the
-//!   `c` interleaved channels, its centre at half its size. `sep`: the kernel is an outer product; `blur`: of taps
+//! - `filter2d` h w c kh kw border sep blur box: cross-correlation of an image, as large as before, one kernel for all
+//!   of the `c` interleaved channels, its centre at half its size. `sep`: the kernel is an outer product; `blur`: of taps
 //!   that are alike from either end; `box`: all of its taps are equal.
 //! - `signal1d` n k mode box: convolution, `full`, `same` (SciPy's) or `valid`.
 //!

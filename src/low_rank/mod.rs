@@ -144,6 +144,11 @@ impl LowRank {
     }
 }
 
+/// Whether taps are alike from either end.
+pub(crate) fn is_symmetric<V: PartialEq>(taps: impl DoubleEndedIterator<Item = V> + Clone) -> bool {
+    taps.clone().eq(taps.rev())
+}
+
 /// Whether all planes of a kernel with one input channel to a group are the same.
 pub(crate) fn is_shared<T: Element>(kernel: View<'_, T>) -> bool {
     let [planes, _, rows, columns] = kernel.dims();

@@ -9,7 +9,7 @@
 use core::marker::PhantomData;
 
 use super::vectors::{common_divisor, dot, euclidean, orthonormalize, power_of_two, rotate};
-use super::{LowRank, round_off};
+use super::{LowRank, is_symmetric, round_off};
 use crate::element::Element;
 use crate::view::View;
 
@@ -235,14 +235,7 @@ impl<'a, T: Element> Terms<'a, T> {
 
     /// Whether the columns of all terms are alike from either end, and their rows.
     fn is_symmetric(&self, terms: usize) -> [bool; 2] {
-        let is_symmetric = |taps: &[f64]| {
-            let halves = taps.iter().zip(taps.iter().rev()).take(taps.len() / 2);
-            halves.into_iter().all(|(&tap, &other)| T::from_f64(tap) == T::from_f64(other))
-        };
-        let (columns, rows) = (&self.columns[..terms * self.dims[0]], &self.rows[..terms * self.dims[1]]);
-        [
-            columns.chunks_exact(self.dims[0]).all(is_symmetric),
-            rows.chunks_exact(self.dims[1]).all(is_symmetric),
-        ]
+        let is_symmetric = |taps: &[f64]| is_symmetric(taps.iter().map(|&tap| T::from_f64(tap)));
+        [0, 1].map(|axis| (0..terms).all(|term| is_symmetric(self.factors(term)[axis])))
     }
 }

@@ -1,5 +1,5 @@
-//! Sums along columns where the taps are alike from either end: rows that meet equal taps are added first, and multiplied
-//! once.
+//! Sums along columns where the taps are alike from either end: rows that meet equal taps are added first, and
+//! multiplied once.
 //!
 //! ```text
 //! for each output row r, pair of taps k and `taps - 1 - k`, vector v of columns:
@@ -8,9 +8,9 @@
 //!
 //! Half of the multiply-adds, and as many additions: that pays where these have units of their own.
 //!
-//! Departure: from a pair to the next, what lies under the upper taps of all output rows moves one row down, and what lies
-//! under the lower taps one row up. All of it stays in registers, of which the row that is left behind takes up the new
-//! one, so that a pair takes two loads for all output rows together. Steps that differ in which register that is are
+//! Departure: from a pair to the next, what lies under the upper taps of all output rows moves one row down, and what
+//! lies under the lower taps one row up. All of it stays in registers, of which the row that is left behind takes up the
+//! new one, so that a pair takes two loads for all output rows together. Steps that differ in which register that is are
 //! compiled one after the other.
 
 use super::{HotLoop, Vouched};
@@ -19,6 +19,9 @@ use crate::isa::{Lanes, Microkernel};
 
 /// Output rows of a tile: they and the rows under both taps of a pair take 24 registers.
 const TALL: usize = 8;
+/// The same for what is left of the rows, and as many vectors side by side as take these registers.
+const LOW: usize = 4;
+const LOW_VECTORS: usize = 2;
 /// Vectors side by side where rows are taken one by one.
 const WIDE: usize = 4;
 
@@ -31,8 +34,8 @@ pub(crate) const fn has_room(registers: usize) -> bool {
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `inputs` holds `rows + taps.len() - 1` pointers, and `pointer + first + x` is readable for each of them and all `x <
-///   width` rounded up to `lanes`;
+/// * `inputs` holds `rows + taps.len() - 1` pointers, and `pointer + first + x` is readable for each of them and all
+///   `x < width` rounded up to `lanes`;
 /// * `to + r * to_step + x` is writable for all `r < rows` and the same `x`;
 /// * there are taps.
 pub(crate) struct FoldedColumns<'a, T> {
@@ -69,10 +72,10 @@ impl<T: Element> Microkernel<T> for FoldedColumns<'_, T> {
         // SAFETY: rows of the tile that the maker of `self` vouches for.
         unsafe {
             while row < self.rows {
-                row += if self.rows - row >= TALL && has_room(I::REGISTERS) {
-                    self.row_block::<I, TALL, 1>(isa, row)
-                } else {
-                    self.row_block::<I, 1, WIDE>(isa, row)
+                row += match self.rows - row {
+                    TALL.. if has_room(I::REGISTERS) => self.row_block::<I, TALL, 1>(isa, row),
+                    LOW.. if has_room(I::REGISTERS) => self.row_block::<I, LOW, LOW_VECTORS>(isa, row),
+                    _ => self.row_block::<I, 1, WIDE>(isa, row),
                 };
             }
         }
@@ -117,7 +120,8 @@ impl<T: Element> FoldedColumns<'_, T> {
         column: usize,
     ) -> usize {
         let mut sums = [[isa.splat(T::default()); VECTORS]; ROWS];
-        // SAFETY: the rows and columns are parts of the tile.
+        // SAFETY: the rows and columns are parts of the tile. `add_middle` and `add_pairs` ask for rows below
+        // `ROWS + taps - 1` and vectors of the block only.
         unsafe {
             let input = |j: usize, v: usize| {
                 let row = (*self.inputs.add(row + j)).wrapping_offset(self.first);
@@ -134,7 +138,7 @@ impl<T: Element> FoldedColumns<'_, T> {
         VECTORS * I::LANES
     }
 
-    /// The products of the middle tap, if there is one.
+    /// The products of the middle tap, if there is one; asks for rows from that tap on.
     #[inline(always)]
     fn add_middle<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
         &self,
@@ -154,7 +158,7 @@ impl<T: Element> FoldedColumns<'_, T> {
         }
     }
 
-    /// Those of all other taps, the outer ones first.
+    /// Those of all other taps, the outer ones first; asks for all rows under them.
     #[inline(always)]
     fn add_pairs<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
         &self,

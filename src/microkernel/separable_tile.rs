@@ -105,6 +105,7 @@ pub(crate) fn goes_row_by_row(row_bytes: usize, cache: usize) -> bool {
 ///   of time;
 /// * what the outputs need besides is `left`, at most `lanes` values, if `is_centred`, and `right`, as many;
 /// * `to + r * to_step + x` is writable for all `r < rows`, `x < width`, and does not overlap the inputs;
+/// * column and row are alike from either end if `is_folded`, or else outputs are those of other taps;
 /// * `finish` does not accumulate.
 pub(crate) struct SeparableTile<'a, T> {
     /// The input rows under the tile, in order, then the rows that are wanted soon.
@@ -127,9 +128,9 @@ pub(crate) struct SeparableTile<'a, T> {
     pub(crate) to_step: isize,
     pub(crate) rows: usize,
     pub(crate) width: usize,
-    /// Whether 3 taps go one row after the other.
+    /// Whether 3 taps go one row after the other, if they are not folded.
     pub(crate) is_row_by_row: bool,
-    /// Whether inputs under equal taps of a product are added first: column and row are alike from either end.
+    /// Whether inputs under equal taps of a product are added first.
     pub(crate) is_folded: bool,
     pub(crate) bias: T,
     pub(crate) finish: &'a Finish<T>,

@@ -4,14 +4,18 @@
 use convolve::*;
 
 use super::at_once::assert_same;
+use super::mirror;
 use super::support::random::Random;
 
 fn check<T: Element>(channels: usize, taps: usize, dilation: usize, random: &mut Random) {
-    let factors = [random.reals::<T>(3), random.reals::<T>(taps)];
+    let mut factors = [random.reals::<T>(5), random.reals::<T>(taps)];
+    if random.one_in(2) {
+        mirror(&mut factors[0]);
+    }
     // Two wide blocks for 16 lanes, and some vectors of which the last has a part.
     let columns = 300 / channels + 7;
     let x = random.reals::<T>(6 * columns * channels);
-    let conv = Conv::d2([6, columns], [3, taps])
+    let conv = Conv::d2([6, columns], [5, taps])
         .channels(channels, channels)
         .groups(channels)
         .layouts(Layout::Nhwc, Layout::Nhwc)

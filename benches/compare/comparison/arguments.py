@@ -43,6 +43,7 @@ PEERS = {
     "ducc-os": Peer("ducc0", "FFTs of blocks that overlap", SIGNALS),
     "cv-filter2d": Peer("OpenCV", "filter2D", FILTERS),
     "cv-sepfilter2d": Peer("OpenCV", "sepFilter2D, where the kernel is separable", FILTERS),
+    "cv-gaussianblur": Peer("OpenCV", "GaussianBlur, where the kernel is Gaussian", FILTERS),
     "cv-boxfilter": Peer("OpenCV", "boxFilter, where all taps are alike", FILTERS),
     "numpy": Peer("NumPy", "convolve", SIGNALS),
     "scipy": Peer("SciPy", "signal.convolve, which chooses a method", SIGNALS),

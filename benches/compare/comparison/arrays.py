@@ -67,10 +67,14 @@ def operands(problem: Problem) -> tuple[Floats, Floats]:
     return values, kernel
 
 
+def gaussian_width(taps: int) -> float:
+    """What OpenCV takes for so many taps: a standard deviation, in pixels."""
+    return 0.3 * ((taps - 1) / 2 - 1) + 0.8
+
+
 def gaussian(taps: int) -> Floats:
-    """Of sum 1 and of the width that OpenCV takes for so many taps; alike from either end to the last bit."""
-    width = 0.3 * ((taps - 1) / 2 - 1) + 0.8
-    falling = np.exp(-(((np.arange(taps) - (taps - 1) / 2) / width) ** 2) / 2)
+    """Taps of sum 1, alike from either end to the last bit."""
+    falling = np.exp(-(((np.arange(taps) - (taps - 1) / 2) / gaussian_width(taps)) ** 2) / 2)
     return falling / falling.sum()
 
 

@@ -20,14 +20,20 @@ BORDERS = {Border.ZERO: cv2.BORDER_CONSTANT, Border.REFLECT101: cv2.BORDER_REFLE
 
 
 class OpenCv:
-    """Contestants `cv-filter2d`, which has an FFT inside for large kernels, `cv-sepfilter2d` and `cv-boxfilter`."""
+    """Contestants `cv-filter2d`, which has an FFT inside for large kernels, `cv-sepfilter2d`, `cv-gaussianblur`
+    and `cv-boxfilter`."""
 
     makers: Mapping[str, Maker]
 
     def __init__(self, threads: int) -> None:
         cv2.setNumThreads(threads)
         self.version = cv2.__version__
-        self.makers = {"cv-filter2d": _filter, "cv-sepfilter2d": _separable, "cv-boxfilter": _box}
+        self.makers = {
+            "cv-filter2d": _filter,
+            "cv-sepfilter2d": _separable,
+            "cv-gaussianblur": _blur,
+            "cv-boxfilter": _box,
+        }
 
 
 def _filter(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
@@ -58,6 +64,21 @@ def _separable(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
         cv2.sepFilter2D(x, -1, row, column, y, borderType=border)
 
     return Contestant(run, lambda: _planes(problem, y), prepares=False)
+
+
+def _blur(problem: Problem, values: Floats, kernel: Floats) -> Contestant:
+    """Takes no kernel, only its size and width."""
+    if problem.kernels is not Kernels.GAUSSIAN:
+        raise Unavailable("the kernel is not Gaussian")
+    rows, columns = kernel.shape[2:]
+    widths = {"sigmaX": arrays.gaussian_width(columns), "sigmaY": arrays.gaussian_width(rows)}
+    border = BORDERS[problem.border]
+    x, y = _images(problem, values)
+
+    def run() -> None:
+        cv2.GaussianBlur(x, (columns, rows), dst=y, borderType=border, **widths)
+
+    return Contestant(run, lambda: _planes(problem, y))
 
 
 def _box(problem: Problem, values: Floats, kernel: Floats) -> Contestant:

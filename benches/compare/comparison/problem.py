@@ -122,7 +122,8 @@ class Problem:
 def read_list(path: Path) -> list[Problem]:
     """The problems of a list. `# count N` in front of a line says how often its network has that layer;
     `# kernels separable` that the kernels of all lines from there on are products of a column and a row,
-    `# kernels gaussian` that these are Gaussian, `# kernels level` that their taps are all alike; `# as layers` that planes are layers of one channel."""
+    `# kernels gaussian` that these are Gaussian, `# kernels level` that their taps are all alike; `# as layers` that
+    planes are layers of one channel."""
     problems, count, kernels, as_layers = [], 1, Kernels.DENSE, False
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         line = line.strip()

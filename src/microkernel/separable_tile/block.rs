@@ -39,7 +39,7 @@ struct Rows<T, const ROWS: usize> {
 
 /// Outputs of a vector of columns on their way.
 struct Outputs<V, const ROWS: usize, const TERMS: usize> {
-    /// As far as they come from the sums before, and from those of these columns.
+    /// What they need to know of the sums before, and of those of these columns.
     begun: [V; ROWS],
     /// Those of these columns.
     sums: ColumnSums<V, ROWS, TERMS>,

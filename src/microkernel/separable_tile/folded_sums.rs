@@ -11,7 +11,7 @@ const HALF: usize = MOST_TAPS / 2 + 1;
 
 /// Half of an odd number of taps, with what outputs begin with. The middle taps are taken first, then the others in
 /// pairs, the outer ones first: [`FoldedColumns`](crate::microkernel::folded_columns::FoldedColumns) and
-/// [`FoldedRow`](crate::microkernel::folded_row::FoldedRow) add in this order, too.
+/// [`RowPass`](crate::microkernel::row_pass::RowPass) add in this order, too.
 /// For `CENTRE` and `STEP` see [`PlainSums`](super::sums::PlainSums).
 pub(super) struct FoldedSums<T, I: Lanes<T>, const TAPS: usize, const CENTRE: usize, const STEP: usize> {
     column: [I::Vector; HALF],
@@ -69,8 +69,8 @@ impl<T: Element, I: Lanes<T>, const TAPS: usize, const CENTRE: usize, const STEP
         input: impl Fn(usize) -> I::Vector,
     ) -> [[I::Vector; 1]; ROWS] {
         let mut inputs = [isa.splat(T::default()); MOST_INPUTS];
-        for j in 0..ROWS + TAPS - 1 {
-            inputs[j] = input(j);
+        for (j, to) in inputs[..ROWS + TAPS - 1].iter_mut().enumerate() {
+            *to = input(j);
         }
         let mut sums = [[isa.splat(T::default()); 1]; ROWS];
         for r in 0..ROWS {

@@ -5,8 +5,8 @@ use crate::element::Element;
 use crate::isa::Lanes;
 use crate::microkernel::Finish;
 
-/// How outputs come from inputs: by `TERMS` sums along columns for each, of which a vector and those on both sides of it
-/// make a vector of outputs.
+/// How outputs come from inputs: by `TERMS` sums along columns for each, of which a vector and those on both sides of
+/// it make a vector of outputs.
 pub(super) trait Sums<T, I: Lanes<T>, const TERMS: usize> {
     /// Taps along either axis, and the number of the one that meets whole vectors of sums along columns.
     const TAPS: usize;
@@ -62,9 +62,9 @@ impl<T: Element> Ending<T> {
     }
 }
 
-/// The plain ones: the taps of a tile, and what outputs begin with. Of `TAPS` taps of a row, that of number `CENTRE` meets whole
-/// vectors of sums along columns. There are `TERMS` of these for each output: one, or one for each tap of the row, or two
-/// for three taps, of which the outer ones share one.
+/// The plain ones: the taps of a tile, and what outputs begin and end with. Of `TAPS` taps of a row, that of number
+/// `CENTRE` meets whole vectors of sums along columns. There are `TERMS` of these for each output: one, or one for each
+/// tap of the row, or two for three taps, of which the outer ones share one.
 /// There are `STEP` values from a tap of the row to the next, or any number where that is zero: shifts by a number known
 /// when compiling take other instructions, which on some machines leave more room for multiply-adds.
 pub(super) struct PlainSums<

@@ -10,7 +10,7 @@ use core::ops::Range;
 use super::cut::Cut;
 use super::{Part, SeparablePlan};
 use crate::call::Call;
-use crate::conv::Border;
+use crate::conv::{Border, Layout};
 use crate::element::Element;
 use crate::microkernel::Vouched;
 use crate::microkernel::separable_tile::{AHEAD, MOST_LANES, Outside, SeparableTile, Terms, serves};
@@ -20,6 +20,26 @@ use crate::workspace::{Booking, take};
 
 /// Output rows of a task: from one to the next, memory waits.
 pub(super) const TASK_ROWS: usize = 64;
+
+/// Whether the values of so many planes side by side are expected to be neighbours, in and out.
+fn are_neighbours(problem: &Problem, planes: usize) -> bool {
+    let conv = &problem.conv;
+    let layouts = [(conv.input_layout, conv.channels_in), (conv.output_layout, conv.channels_out)];
+    planes > 1 || layouts.iter().all(|&(layout, channels)| layout == Layout::Nchw || channels == 1)
+}
+
+/// Whether both sums of so many planes side by side are taken at once, where they are the neighbours that they are
+/// expected to be.
+pub(super) fn serves_planes(problem: &Problem, cut: &Cut, planes: usize) -> bool {
+    let rows = problem.rows.output.div_ceil(cut.spacing);
+    let has_few_taps = cut.step == 1 && cut.has_few_taps(problem, planes);
+    has_few_taps && are_neighbours(problem, planes) && has_tile(problem, cut, rows, planes)
+}
+
+/// Bytes of an input row of so many planes side by side.
+pub(super) fn row_bytes(problem: &Problem, planes: usize) -> usize {
+    problem.columns.input.saturating_mul(planes).saturating_mul(problem.element.size())
+}
 
 /// Whether there is a tile for so many output rows of a phase and planes side by side.
 pub(super) fn has_tile(problem: &Problem, cut: &Cut, rows: usize, planes: usize) -> bool {
@@ -235,7 +255,7 @@ impl<'a, 'b, T: Element> Window<'a, 'b, T> {
             finish: &plan.finish,
             // SAFETY: the caller vouches for the rows, `outside` for what lies beside them, `is_at_once` for the taps and
             // that there is a vector. The outputs are neighbours inside the output view, whose shape was checked. What
-            // accumulates has no few taps.
+            // accumulates has no few taps. `SeparablePlan::folds` has seen that taps are alike.
             _vouched: unsafe { Vouched::new() },
         };
         tile.run(plan.problem.isa);

@@ -133,13 +133,6 @@ fn is_level(problem: &Problem, found: &LowRank) -> [bool; 2] {
     ]
 }
 
-/// Whether the values of so many planes side by side are expected to be neighbours, in and out.
-fn are_neighbours(problem: &Problem, planes: usize) -> bool {
-    let conv = &problem.conv;
-    let layouts = [(conv.input_layout, conv.channels_in), (conv.output_layout, conv.channels_out)];
-    planes > 1 || layouts.iter().all(|&(layout, channels)| layout == Layout::Nchw || channels == 1)
-}
-
 fn line_bytes(problem: &Problem) -> usize {
     LINE_BYTES.max(problem.columns.extent.saturating_mul(LINE_WINDOWS * problem.element.size()))
 }
@@ -224,23 +217,16 @@ impl Cut {
         if self.bundle.over_batch { 1 } else { self.bundle.count }
     }
 
-    /// Whether both sums of so many planes side by side can be taken at once.
-    pub(super) fn is_at_once_for(&self, problem: &Problem, planes: usize) -> bool {
-        let rows = problem.rows.output.div_ceil(self.spacing);
-        let has_few_taps = self.step == 1 && self.has_few_taps(problem, planes);
-        has_few_taps && are_neighbours(problem, planes) && at_once::has_tile(problem, self, rows, planes)
-    }
-
     /// Where both sums can be taken at once, tasks are higher.
     fn take_at_once(&mut self, problem: &Problem, machine: &Machine) {
         let (planes, size) = (self.bundle.count, problem.element.size());
-        if !self.is_at_once_for(problem, planes) {
+        if !at_once::serves_planes(problem, self, planes) {
             return;
         }
         let block = self.block.max(at_once::TASK_ROWS).next_multiple_of(self.tile);
         let cut = Cut { is_at_once: true, block, ..*self };
         if at_once::bytes(problem, &cut, size) <= MOST_BYTES {
-            let row_bytes = problem.columns.input.saturating_mul(planes).saturating_mul(size);
+            let row_bytes = at_once::row_bytes(problem, planes);
             *self = Cut { is_row_by_row: goes_row_by_row(row_bytes, machine.l1), ..cut };
         }
     }

@@ -310,6 +310,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
                         ColumnSums { inputs, first, step, tap, taps, to, to_step, rows, width, _vouched };
                     T::dispatch(self.plan.problem.isa, sums);
                 } else if self.folds[0] {
+                    debug_assert_eq!(step, 1, "as `Folding` has it");
                     let sums = FoldedColumns { inputs, first, taps, to, to_step, rows, width, _vouched };
                     T::dispatch(self.plan.problem.isa, sums);
                 } else {
