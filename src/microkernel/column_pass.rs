@@ -11,7 +11,8 @@
 //! input row further. 2. Input rows are found through a table, so that some may lie in the input itself and others in
 //! copies.
 
-use super::{HotLoop, Vouched};
+use super::HotLoop;
+use super::columns::{Blocks, Columns};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 
@@ -30,28 +31,8 @@ const fn low_vectors(registers: usize) -> usize {
     if registers >= 32 { 4 } else { 2 }
 }
 
-/// Computes `rows` x `width` sums.
-///
-/// # Safety
-/// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `inputs` holds `(rows - 1) * step + taps.len()` pointers, and `pointer + first + x` is readable for each of them
-///   and all `x < width` rounded up to `lanes`;
-/// * `to + r * to_step + x` is writable for all `r < rows` and the same `x`;
-/// * there are taps, and `step >= 1`.
-pub(crate) struct ColumnPass<'a, T> {
-    /// The input rows under the tile, in order.
-    pub(crate) inputs: *const *const T,
-    /// From where a pointer points to the first value wanted.
-    pub(crate) first: isize,
-    /// Input rows from one output row to the next.
-    pub(crate) step: usize,
-    pub(crate) taps: &'a [T],
-    pub(crate) to: *mut T,
-    pub(crate) to_step: usize,
-    pub(crate) rows: usize,
-    pub(crate) width: usize,
-    pub(crate) _vouched: Vouched,
-}
+/// Computes [`Columns`] with any taps.
+pub(crate) struct ColumnPass<'a, T>(pub(crate) Columns<'a, T>);
 
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     let tile = |multiply_adds| HotLoop { microkernel: "ColumnPass", multiply_adds };
@@ -63,12 +44,13 @@ impl<T: Element> Microkernel<T> for ColumnPass<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
+        let Columns { rows, taps, step, .. } = self.0;
         let mut row = 0;
         // SAFETY: rows of the tile that the maker of `self` vouches for.
         unsafe {
-            while row < self.rows {
-                let is_tall = self.rows - row >= tall(I::REGISTERS) && self.taps.len() >= 8 * self.step;
-                row += match (is_tall, self.rows - row, I::REGISTERS) {
+            while row < rows {
+                let is_tall = rows - row >= tall(I::REGISTERS) && taps.len() >= 8 * step;
+                row += match (is_tall, rows - row, I::REGISTERS) {
                     (true, _, 32..) => self.row_block::<I, 8, TALL_VECTORS>(isa, row),
                     (true, _, _) => self.row_block::<I, 6, TALL_VECTORS>(isa, row),
                     (false, LOW.., 32..) => self.row_block::<I, LOW, 4>(isa, row),
@@ -80,60 +62,31 @@ impl<T: Element> Microkernel<T> for ColumnPass<'_, T> {
     }
 }
 
-impl<T: Element> ColumnPass<'_, T> {
-    /// Output rows `row .. row + ROWS`, all columns; returns how many rows that are.
-    ///
-    /// # Safety
-    /// They are rows of the tile; see [`ColumnPass`].
+impl<T: Element> Blocks<T> for ColumnPass<'_, T> {
     #[inline(always)]
-    unsafe fn row_block<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
-        &self,
-        isa: I,
-        row: usize,
-    ) -> usize {
-        let mut column = 0;
-        // SAFETY: each block starts at a column below `width` and is no wider than what is left, rounded up to whole
-        // vectors.
-        unsafe {
-            while column < self.width {
-                column += if (self.width - column).div_ceil(I::LANES) >= VECTORS {
-                    self.block::<I, ROWS, VECTORS>(isa, row, column)
-                } else {
-                    self.block::<I, ROWS, 1>(isa, row, column)
-                };
-            }
-        }
-        ROWS
+    fn columns(&self) -> &Columns<'_, T> {
+        &self.0
     }
 
-    /// `ROWS` x `VECTORS` sums from (`row`, `column`); returns how many columns that are.
-    ///
-    /// # Safety
-    /// As for `row_block`.
     #[inline(always)]
-    unsafe fn block<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
+    unsafe fn sums<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
         &self,
         isa: I,
         row: usize,
         column: usize,
-    ) -> usize {
+    ) -> [[I::Vector; VECTORS]; ROWS] {
+        let Columns { inputs, first, step, taps, .. } = self.0;
         let mut sums = [[isa.splat(T::default()); VECTORS]; ROWS];
-        let offset = self.first.wrapping_add(column as isize);
-        // SAFETY: groups begin with the first taps; the rows and columns are parts of the tile.
-        unsafe {
-            for group in 0..self.step.min(self.taps.len()) {
-                let inputs = self.inputs.add(row * self.step + group);
-                self.add_group(isa, &mut sums, inputs, offset, group);
-            }
-            for (r, sums) in sums.iter().enumerate() {
-                for (v, &sum) in sums.iter().enumerate() {
-                    isa.store(self.to.add((row + r) * self.to_step + column + v * I::LANES), sum);
-                }
-            }
+        let offset = first.wrapping_add(column as isize);
+        for group in 0..step.min(taps.len()) {
+            // SAFETY: groups begin with the first taps; the rows and columns are parts of the tile.
+            unsafe { self.add_group(isa, &mut sums, inputs.add(row * step + group), offset, group) };
         }
-        VECTORS * I::LANES
+        sums
     }
+}
 
+impl<T: Element> ColumnPass<'_, T> {
     /// Adds the products of tap `group` and those `step`, `2 * step`, ... after it.
     ///
     /// # Safety
@@ -147,12 +100,12 @@ impl<T: Element> ColumnPass<'_, T> {
         offset: isize,
         group: usize,
     ) {
-        let count = (self.taps.len() - group).div_ceil(self.step);
+        let count = (self.0.taps.len() - group).div_ceil(self.0.step);
         // Input row j lies under the output rows r with 0 <= j - r < count: under all of them between both ends.
         // SAFETY: these rows are under the tile. Tap j - r of the first such r is the one of the highest address used.
         unsafe {
-            let input = |j: usize| (*inputs.add(j * self.step)).wrapping_offset(offset);
-            let tap = |k: usize| self.taps.as_ptr().add(group + k * self.step);
+            let input = |j: usize| (*inputs.add(j * self.0.step)).wrapping_offset(offset);
+            let tap = |k: usize| self.0.taps.as_ptr().add(group + k * self.0.step);
             for j in 0..ROWS - 1 {
                 let first = (j + 1).saturating_sub(count);
                 self.add_to(isa, sums, input(j), tap(j - first), [first, j + 1]);
@@ -227,7 +180,7 @@ impl<T: Element> ColumnPass<'_, T> {
         }
         for (back, sums) in sums[FIRST..END].iter_mut().enumerate() {
             // SAFETY: vouched for by the caller.
-            let tap = isa.splat(unsafe { *taps.sub(back * self.step) });
+            let tap = isa.splat(unsafe { *taps.sub(back * self.0.step) });
             for (sum, &input) in sums.iter_mut().zip(&inputs) {
                 *sum = isa.mul_add(tap, input, *sum);
             }

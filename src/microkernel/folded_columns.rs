@@ -13,7 +13,8 @@
 //! new one, so that a pair takes two loads for all output rows together. Steps that differ in which register that is are
 //! compiled one after the other.
 
-use super::{HotLoop, Vouched};
+use super::HotLoop;
+use super::columns::{Blocks, Columns};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 
@@ -30,27 +31,8 @@ pub(crate) const fn has_room(registers: usize) -> bool {
     registers >= 32
 }
 
-/// Computes `rows` x `width` sums.
-///
-/// # Safety
-/// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `inputs` holds `rows + taps.len() - 1` pointers, and `pointer + first + x` is readable for each of them and all
-///   `x < width` rounded up to `lanes`;
-/// * `to + r * to_step + x` is writable for all `r < rows` and the same `x`;
-/// * there are taps.
-pub(crate) struct FoldedColumns<'a, T> {
-    /// The input rows under the tile, in order.
-    pub(crate) inputs: *const *const T,
-    /// From where a pointer points to the first value wanted.
-    pub(crate) first: isize,
-    /// Alike from either end.
-    pub(crate) taps: &'a [T],
-    pub(crate) to: *mut T,
-    pub(crate) to_step: usize,
-    pub(crate) rows: usize,
-    pub(crate) width: usize,
-    pub(crate) _vouched: Vouched,
-}
+/// Computes [`Columns`] with taps that are alike from either end, and a step of 1.
+pub(crate) struct FoldedColumns<'a, T>(pub(crate) Columns<'a, T>);
 
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     let tile = HotLoop { microkernel: "FoldedColumns", multiply_adds: TALL * TALL };
@@ -68,11 +50,12 @@ impl<T: Element> Microkernel<T> for FoldedColumns<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) {
-        let mut row = 0;
+        debug_assert_eq!(self.0.step, 1);
+        let (rows, mut row) = (self.0.rows, 0);
         // SAFETY: rows of the tile that the maker of `self` vouches for.
         unsafe {
-            while row < self.rows {
-                row += match self.rows - row {
+            while row < rows {
+                row += match rows - row {
                     TALL.. if has_room(I::REGISTERS) => self.row_block::<I, TALL, 1>(isa, row),
                     LOW.. if has_room(I::REGISTERS) => self.row_block::<I, LOW, LOW_VECTORS>(isa, row),
                     _ => self.row_block::<I, 1, WIDE>(isa, row),
@@ -82,62 +65,34 @@ impl<T: Element> Microkernel<T> for FoldedColumns<'_, T> {
     }
 }
 
-impl<T: Element> FoldedColumns<'_, T> {
-    /// Output rows `row .. row + ROWS`, all columns; returns how many rows that are.
-    ///
-    /// # Safety
-    /// They are rows of the tile; see [`FoldedColumns`].
+impl<T: Element> Blocks<T> for FoldedColumns<'_, T> {
     #[inline(always)]
-    unsafe fn row_block<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
-        &self,
-        isa: I,
-        row: usize,
-    ) -> usize {
-        let mut column = 0;
-        // SAFETY: each block starts at a column below `width` and is no wider than what is left, rounded up to whole
-        // vectors.
-        unsafe {
-            while column < self.width {
-                column += if (self.width - column).div_ceil(I::LANES) >= VECTORS {
-                    self.block::<I, ROWS, VECTORS>(isa, row, column)
-                } else {
-                    self.block::<I, ROWS, 1>(isa, row, column)
-                };
-            }
-        }
-        ROWS
+    fn columns(&self) -> &Columns<'_, T> {
+        &self.0
     }
 
-    /// `ROWS` x `VECTORS` sums from (`row`, `column`); returns how many columns that are.
-    ///
-    /// # Safety
-    /// As for `row_block`.
     #[inline(always)]
-    unsafe fn block<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
+    unsafe fn sums<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
         &self,
         isa: I,
         row: usize,
         column: usize,
-    ) -> usize {
+    ) -> [[I::Vector; VECTORS]; ROWS] {
+        let Columns { inputs, first, .. } = self.0;
         let mut sums = [[isa.splat(T::default()); VECTORS]; ROWS];
         // SAFETY: the rows and columns are parts of the tile. `add_middle` and `add_pairs` ask for rows below
         // `ROWS + taps - 1` and vectors of the block only.
-        unsafe {
-            let input = |j: usize, v: usize| {
-                let row = (*self.inputs.add(row + j)).wrapping_offset(self.first);
-                isa.load(row.wrapping_add(column + v * I::LANES))
-            };
-            self.add_middle(isa, &mut sums, input);
-            self.add_pairs(isa, &mut sums, input);
-            for (r, sums) in sums.iter().enumerate() {
-                for (v, &sum) in sums.iter().enumerate() {
-                    isa.store(self.to.add((row + r) * self.to_step + column + v * I::LANES), sum);
-                }
-            }
-        }
-        VECTORS * I::LANES
+        let input = |j: usize, v: usize| unsafe {
+            let row = (*inputs.add(row + j)).wrapping_offset(first);
+            isa.load(row.wrapping_add(column + v * I::LANES))
+        };
+        self.add_middle(isa, &mut sums, input);
+        self.add_pairs(isa, &mut sums, input);
+        sums
     }
+}
 
+impl<T: Element> FoldedColumns<'_, T> {
     /// The products of the middle tap, if there is one; asks for rows from that tap on.
     #[inline(always)]
     fn add_middle<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
@@ -146,11 +101,11 @@ impl<T: Element> FoldedColumns<'_, T> {
         sums: &mut [[I::Vector; VECTORS]; ROWS],
         input: impl Fn(usize, usize) -> I::Vector,
     ) {
-        if self.taps.len().is_multiple_of(2) {
+        if self.0.taps.len().is_multiple_of(2) {
             return;
         }
-        let middle = self.taps.len() / 2;
-        let tap = isa.splat(self.taps[middle]);
+        let middle = self.0.taps.len() / 2;
+        let tap = isa.splat(self.0.taps[middle]);
         for (r, sums) in sums.iter_mut().enumerate() {
             for (v, sum) in sums.iter_mut().enumerate() {
                 *sum = isa.mul(tap, input(middle + r, v));
@@ -166,7 +121,7 @@ impl<T: Element> FoldedColumns<'_, T> {
         sums: &mut [[I::Vector; VECTORS]; ROWS],
         input: impl Fn(usize, usize) -> I::Vector,
     ) {
-        let (last, pairs) = (self.taps.len() - 1, self.taps.len() / 2);
+        let (last, pairs) = (self.0.taps.len() - 1, self.0.taps.len() / 2);
         let mut pair = Pair { upper: *sums, lower: *sums };
         for r in 0..ROWS {
             for v in 0..VECTORS {
@@ -184,7 +139,7 @@ impl<T: Element> FoldedColumns<'_, T> {
                     // The row behind those under the upper taps, and the one before those under the lower taps. Both
                     // are rows under the tile also behind the last pair.
                     let next = |v| [input(k + ROWS, v), input(last - 1 - k, v)];
-                    Self::add_pair::<I, ROWS, VECTORS, $turn>(isa, sums, &mut pair, self.taps[k], next);
+                    Self::add_pair::<I, ROWS, VECTORS, $turn>(isa, sums, &mut pair, self.0.taps[k], next);
                     k += 1;
                 }
             )+};
@@ -222,6 +177,7 @@ impl<T: Element> FoldedColumns<'_, T> {
 mod tests {
     use super::*;
     use crate::isa::{InstructionSet, Vectorized};
+    use crate::microkernel::Vouched;
 
     const WIDTH: usize = 70;
 
@@ -239,9 +195,10 @@ mod tests {
             (0..under).map(|row| inputs.as_ptr().wrapping_add(row * pitch)).collect();
         let taps: Vec<f32> = (0..count).map(|tap| 1.0 + tap.min(count - 1 - tap) as f32).collect();
         let mut sums = vec![f32::NAN; rows * pitch];
-        let pass = FoldedColumns {
+        let columns = Columns {
             inputs: pointers.as_ptr(),
             first: 3,
+            step: 1,
             taps: &taps,
             to: sums.as_mut_ptr(),
             to_step: pitch,
@@ -250,7 +207,7 @@ mod tests {
             // SAFETY: all rows have room for whole vectors.
             _vouched: unsafe { Vouched::new() },
         };
-        f32::dispatch(isa, pass);
+        f32::dispatch(isa, FoldedColumns(columns));
         for (row, sums) in sums.chunks_exact(pitch).enumerate() {
             for (column, &sum) in sums[..WIDTH].iter().enumerate() {
                 let products =

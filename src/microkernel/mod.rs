@@ -7,6 +7,7 @@
 pub(crate) mod channel_tile;
 pub(crate) mod column_pass;
 pub(crate) mod column_sums;
+pub(crate) mod columns;
 pub(crate) mod depthwise_tile;
 pub(crate) mod dot_tile;
 pub(crate) mod fft;

@@ -14,6 +14,7 @@ use crate::element::Element;
 use crate::microkernel::Vouched;
 use crate::microkernel::column_pass::ColumnPass;
 use crate::microkernel::column_sums::ColumnSums;
+use crate::microkernel::columns::Columns;
 use crate::microkernel::folded_columns::FoldedColumns;
 use crate::window::{Pixels, Place, Plane};
 use crate::workspace::take;
@@ -309,13 +310,13 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
                     let sums =
                         ColumnSums { inputs, first, step, tap, taps, to, to_step, rows, width, _vouched };
                     T::dispatch(self.plan.problem.isa, sums);
-                } else if self.folds[0] {
-                    debug_assert_eq!(step, 1, "as `Folding` has it");
-                    let sums = FoldedColumns { inputs, first, taps, to, to_step, rows, width, _vouched };
-                    T::dispatch(self.plan.problem.isa, sums);
+                    continue;
+                }
+                let columns = Columns { inputs, first, step, taps, to, to_step, rows, width, _vouched };
+                if self.folds[0] {
+                    T::dispatch(self.plan.problem.isa, FoldedColumns(columns));
                 } else {
-                    let pass = ColumnPass { inputs, first, step, taps, to, to_step, rows, width, _vouched };
-                    T::dispatch(self.plan.problem.isa, pass);
+                    T::dispatch(self.plan.problem.isa, ColumnPass(columns));
                 }
             }
         }
