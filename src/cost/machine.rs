@@ -106,8 +106,8 @@ fn caches() -> Vec<(u32, usize)> {
 }
 
 /// Families of AMD processors. From Zen on, the third level is that of 4, 8 or 16 cores, and there are two units for
-/// multiply-adds and two for additions (Fog, The microarchitecture of Intel, AMD and VIA CPUs, 2024). The units of Zen 4
-/// are 32 bytes wide (AMD, Software Optimization Guide for the Zen 4 Microarchitecture, 2023); Zen 3, of the same
+/// multiply-adds and two for additions (AMD, Software Optimization Guide for Family 17h, 2017). The units of Zen 4 are
+/// 32 bytes wide (AMD, Software Optimization Guide for the Zen 4 Microarchitecture, 2023); Zen 3, of the same
 /// family, has no vectors of 64 bytes. Other processors that have them are taken to have units as wide, also those of
 /// Zen 5 that do not, which cannot be told by their family.
 const ZEN: u32 = 0x17;

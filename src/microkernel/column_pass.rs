@@ -68,6 +68,8 @@ impl<T: Element> Blocks<T> for ColumnPass<'_, T> {
         &self.0
     }
 
+    /// # Safety
+    /// As [`Blocks::sums`] asks.
     #[inline(always)]
     unsafe fn sums<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(
         &self,

@@ -247,7 +247,7 @@ impl<T: Element> SeparableTile<'_, T> {
         }
     }
 
-    /// The same.
+    /// The same of taps that are alike from either end.
     fn folded_by_step<const TAPS: usize, const CENTRE: usize>(self, isa: InstructionSet) {
         match self.step {
             1 => T::dispatch(isa, FoldedTaps::<T, TAPS, CENTRE, 1>(self)),

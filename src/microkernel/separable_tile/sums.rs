@@ -31,7 +31,8 @@ pub(super) trait Sums<T, I: Lanes<T>, const TERMS: usize> {
         behind: [I::Vector; TERMS],
     ) -> I::Vector;
 
-    /// What is done to complete sums.
+    /// What is done to complete sums. It stays with the taps: beside them, the loop over three sums by columns had no
+    /// register left for one of them.
     fn ending(&self) -> &Ending<T>;
 }
 
