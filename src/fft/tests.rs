@@ -10,7 +10,7 @@ use crate::microkernel::Vouched;
 use crate::microkernel::fft::line_tile::LineTile;
 use crate::microkernel::fft::plane_tile::PlaneTile;
 use crate::microkernel::fft::spectrum_tile::{DealElements, SpectrumTile, tile};
-use crate::microkernel::fft::{Pair, Stage};
+use crate::microkernel::fft::{Band, Pair, Stage};
 
 /// Whole numbers from -8 to 8, halved, beginning anywhere.
 fn numbers<T: Element>(count: usize, seed: usize) -> Vec<T> {
@@ -74,7 +74,8 @@ impl<T: Element> Way<T> {
         assert!(
             x.len() == 2 * area && y.len() == 2 * area && work.len() == 2 * area && kernel.len() == 2 * area
         );
-        let source = Pair { re: x.as_ptr(), im: x[area..].as_ptr(), row_step: step };
+        let rows = [x, &x[area..]].map(|x| (0..self.rows).map(|r| x[r * self.columns..].as_ptr()).collect());
+        let rows: [Vec<*const T>; 2] = rows;
         let to = y.as_mut_ptr();
         let target = Pair { re: to, im: to.wrapping_add(area), row_step: step };
         let (before, after) = ([T::default(); 2], [T::from_f64(3.0), T::from_f64(-2.0)]);
@@ -87,8 +88,8 @@ impl<T: Element> Way<T> {
             let kept = len;
             let tile = LineTile {
                 stage,
-                source,
-                target,
+                source: [rows[0][0], rows[1][0]],
+                target: [target.re, target.im],
                 before,
                 after,
                 work,
@@ -103,9 +104,11 @@ impl<T: Element> Way<T> {
             return T::dispatch(self.isa, tile);
         }
         let mut column = vec![T::default(); 2 * self.rows * lanes];
+        let rows = [rows[0].as_ptr(), rows[1].as_ptr()];
+        let bands = [lanes, self.columns, self.columns].map(|end| Band { rows, end });
         let tile = PlaneTile {
             stage,
-            source,
+            source: &bands,
             target,
             before,
             after,
@@ -115,7 +118,7 @@ impl<T: Element> Way<T> {
             column: column.as_mut_ptr(),
             rows: self.rows,
             columns: self.columns,
-            kept: [self.rows, self.columns],
+            kept: [[self.rows, self.columns]; 2],
             along_columns: levels,
             along_rows: self.along_rows.then_some(across),
         };

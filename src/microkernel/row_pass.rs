@@ -5,74 +5,41 @@
 //!     sum[v] += tap[t] * row[offset[t] + v]
 //! ```
 //!
-//! Departure: taps that are whole vectors apart read the same vectors, so that one load serves up to four of them
-//! ([`Sharing`]); most such loads cross a cache line and would limit the machine to half of its speed. Taps are packed
-//! in the order that this asks for ([`order`]), and blocks that do not share loads follow it as well, so that an output
-//! is the same chain of sums in either.
+//! Departure: most loads cross a cache line, and one for each product would limit the machine to half of its speed.
+//! Taps that are whole vectors apart read the same vectors, so that one load serves up to four of them ([`Sharing`]);
+//! where it serves one or two, those of the taps beside are shifted together from the same vectors, if the machine does
+//! that aside. Taps are packed in the order that this asks for ([`order`]), and blocks that do not share loads follow it
+//! as well, so that an output is the same chain of sums in either.
+
+mod sharing;
+
+pub(crate) use sharing::{Sharing, order};
 
 use super::finish::{Finish, Staging, Target};
 use super::{HotLoop, Vouched};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
-use crate::problem::gcd;
 
 /// Vectors in a wide block.
 const VECTORS: usize = 8;
 /// Most taps that share a load, and where they are three vectors apart: more loops than that are not unrolled.
 const SHARED: usize = 4;
 const SHARED_APART: usize = 2;
-
-/// Which taps of a row share loads: of taps that are `step` values apart, each `period`-th is `vectors` whole vectors
-/// further on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Sharing {
-    step: usize,
-    period: usize,
-    vectors: usize,
-}
-
-impl Sharing {
-    /// Of so many taps, if any share, and there is a loop for it: neighbours, and planes side by side of which a row
-    /// takes one or three vectors to begin at the same lane again.
-    pub(crate) fn of(taps: usize, step: usize, lanes: usize) -> Option<Self> {
-        let common = gcd(step, lanes);
-        let sharing = Sharing { step, period: lanes / common, vectors: step / common };
-        (sharing.period < taps && matches!(sharing.vectors, 1 | 3)).then_some(sharing)
-    }
-
-    /// Another one for each order of taps.
-    pub(crate) fn number(self) -> usize {
-        4 * self.period + self.vectors
-    }
-
-    /// Most taps that share a load.
-    fn most(self) -> usize {
-        if self.vectors == 1 { SHARED } else { SHARED_APART }
-    }
-
-    /// Loads for each tap of so many, in wide blocks.
-    pub(crate) fn loads(self, taps: usize) -> f64 {
-        let shared = (taps as f64 / self.period as f64).clamp(1.0, self.most() as f64);
-        (1.0 + (shared - 1.0) * self.vectors as f64 / VECTORS as f64) / shared
-    }
-}
-
-/// The tap that stands at each place of the order in which taps are packed: those that share a load side by side.
-pub(crate) fn order(taps: usize, sharing: Option<Sharing>) -> impl Iterator<Item = usize> {
-    let period = sharing.map_or(taps, |sharing| sharing.period).max(1);
-    let span = period.saturating_mul(sharing.map_or(1, Sharing::most));
-    (0..taps).step_by(span).flat_map(move |start| {
-        let end = taps.min(start.saturating_add(span));
-        (start..end.min(start + period)).flat_map(move |first| (first..end).step_by(period))
-    })
-}
+/// Most taps that share a load where the inputs of the taps beside are shifted together from what is loaded: more keep
+/// the multiply-adds busy without.
+const PAIRED: usize = 2;
+/// Values from one tap to the next of those: there is a loop for each number up to this.
+const FARTHEST_PAIRED: usize = 4;
+/// Least vectors left for which the last block is a wide one that computes some outputs again: in narrow ones each
+/// multiply-add waits for the one before.
+const LEAST_AGAIN: usize = 3;
 
 /// Computes `width` outputs.
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
 /// * `from + t * term_step + offset + x` is readable for all `t < terms`, each of `offsets`, and `x < width` rounded up
-///   to `lanes`;
+///   to `lanes`, and for another `lanes`;
 /// * `taps` holds as many taps as there are offsets for each term, in one order;
 /// * `is_folded` only where there is no sharing, and the taps of each term are alike from either end;
 /// * `sharing`, if there is any, is [`Sharing::of`] that many taps and these lanes, taps are in the [`order`] for it,
@@ -101,8 +68,11 @@ pub(crate) struct RowPass<'a, T> {
     pub(crate) _vouched: Vouched,
 }
 
-pub(super) fn hot_loops() -> Vec<HotLoop> {
-    (1..=SHARED).map(|taps| HotLoop { microkernel: "RowPass", multiply_adds: taps * VECTORS }).collect()
+pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
+    let most_paired = if registers < 32 { 0 } else { PAIRED };
+    let pairs = (1..=most_paired).map(|taps| 2 * taps);
+    let products = (1..=SHARED).chain(pairs).map(|taps| taps * VECTORS);
+    products.map(|multiply_adds| HotLoop { microkernel: "RowPass", multiply_adds }).collect()
 }
 
 impl<T: Element> Microkernel<T> for RowPass<'_, T> {
@@ -115,6 +85,10 @@ impl<T: Element> Microkernel<T> for RowPass<'_, T> {
         // vectors.
         unsafe {
             while column < self.width {
+                let left = (self.width - column).div_ceil(I::LANES);
+                if (LEAST_AGAIN..VECTORS).contains(&left) && column > 0 && !self.finish.accumulates() {
+                    column -= (VECTORS - left) * I::LANES;
+                }
                 column += match (self.width - column).div_ceil(I::LANES) {
                     VECTORS.. => self.block::<I, VECTORS>(isa, column),
                     2.. => self.block::<I, 2>(isa, column),
@@ -186,13 +160,13 @@ impl<T: Element> RowPass<'_, T> {
         // SAFETY: vouched for by the caller.
         unsafe {
             match self.sharing {
+                _ if self.is_folded => self.add_folded(isa, sums, from, taps),
                 Some(sharing) if V == VECTORS && sharing.vectors == 3 => {
                     self.add_spans::<I, V, 3>(isa, sums, from, taps, sharing);
                 }
                 Some(sharing) if V == VECTORS => {
                     self.add_spans::<I, V, 1>(isa, sums, from, taps, sharing);
                 }
-                _ if self.is_folded => self.add_folded(isa, sums, from, taps),
                 _ => self.add_each(isa, sums, from, taps),
             }
         }
@@ -303,7 +277,20 @@ impl<T: Element> RowPass<'_, T> {
         mut taps: *const T,
         [count, step]: [usize; 2],
     ) -> *const T {
-        for _ in 0..count {
+        let mut left = count;
+        if I::SHIFTS && TAPS <= PAIRED && step <= FARTHEST_PAIRED {
+            // SAFETY: vouched for by the caller.
+            taps = unsafe {
+                match (step, APART) {
+                    (1, 1) => self.add_pairs::<I, V, TAPS, APART, 1>(isa, sums, from, taps, count / 2),
+                    (2, 1) => self.add_pairs::<I, V, TAPS, APART, 2>(isa, sums, from, taps, count / 2),
+                    (4, 1) => self.add_pairs::<I, V, TAPS, APART, 4>(isa, sums, from, taps, count / 2),
+                    _ => self.add_pairs::<I, V, TAPS, APART, 3>(isa, sums, from, taps, count / 2),
+                }
+            };
+            (from, left) = (from.wrapping_add(count / 2 * 2 * step), count % 2);
+        }
+        for _ in 0..left {
             // SAFETY: see `RowPass`; the last tap is read as many vectors further as it is from the first.
             unsafe {
                 let mut factors = [isa.splat(T::default()); TAPS];
@@ -325,39 +312,54 @@ impl<T: Element> RowPass<'_, T> {
         }
         taps
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whole_vectors_apart_loads_are_shared() {
-        let sharing = |period, vectors, step| Some(Sharing { step, period, vectors });
-        assert_eq!(Sharing::of(31, 1, 16), sharing(16, 1, 1));
-        assert_eq!(Sharing::of(31, 3, 16), sharing(16, 3, 3));
-        assert_eq!(Sharing::of(31, 4, 16), sharing(4, 1, 4));
-        assert_eq!(Sharing::of(31, 5, 16), None, "five vectors");
-        assert_eq!(Sharing::of(16, 1, 16), None, "none of these taps");
-    }
-
-    #[test]
-    fn every_tap_is_taken_once_and_those_that_share_follow_each_other() {
-        for step in 1..=6 {
-            for lanes in [1, 2, 4, 8, 16] {
-                for taps in 1..80 {
-                    let sharing = Sharing::of(taps, step, lanes);
-                    let mut taken: Vec<usize> = order(taps, sharing).collect();
-                    if let Some(Sharing { period, vectors, .. }) = sharing {
-                        assert_eq!(taken[1], period);
-                        assert_eq!(period * step, vectors * lanes);
-                    } else {
-                        assert!(taken.is_sorted());
+    /// The same for `2 * count` times `TAPS` taps, in pairs that are `STEP` values apart: the inputs of the second are
+    /// shifted together from those of the first.
+    ///
+    /// # Safety
+    /// As for `add_shared`.
+    #[inline(always)]
+    unsafe fn add_pairs<
+        I: Lanes<T>,
+        const V: usize,
+        const TAPS: usize,
+        const APART: usize,
+        const STEP: usize,
+    >(
+        &self,
+        isa: I,
+        sums: &mut [I::Vector; V],
+        mut from: *const T,
+        mut taps: *const T,
+        count: usize,
+    ) -> *const T {
+        for _ in 0..count {
+            // SAFETY: see `RowPass`: besides what the first taps read, the vector behind it is read, in which the inputs
+            // of the second ones end.
+            unsafe {
+                let mut factors = [[isa.splat(T::default()); TAPS]; 2];
+                for (i, factors) in factors.iter_mut().enumerate() {
+                    for (t, factor) in factors.iter_mut().enumerate() {
+                        *factor = isa.splat(*taps.add(i * TAPS + t));
                     }
-                    taken.sort_unstable();
-                    assert!(taken.into_iter().eq(0..taps), "{taps} taps, {step} values apart, {lanes} lanes");
                 }
+                let mut low = isa.load(from);
+                for at in 0..V + (TAPS - 1) * APART {
+                    let high = isa.load(from.add((at + 1) * I::LANES));
+                    let shifted = isa.shift_known(low, high, STEP);
+                    for t in 0..TAPS {
+                        if at >= t * APART && at - t * APART < V {
+                            let sum = &mut sums[at - t * APART];
+                            *sum = isa.mul_add(factors[0][t], low, *sum);
+                            *sum = isa.mul_add(factors[1][t], shifted, *sum);
+                        }
+                    }
+                    low = high;
+                }
+                from = from.wrapping_add(2 * STEP);
+                taps = taps.add(2 * TAPS);
             }
         }
+        taps
     }
 }

@@ -25,6 +25,7 @@ mod pairs;
 mod real;
 #[cfg(feature = "fft")]
 mod real_tiling;
+mod source;
 mod tiles;
 
 use self::cut::Cut;

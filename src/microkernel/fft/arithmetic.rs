@@ -2,6 +2,7 @@
 
 use core::marker::PhantomData;
 
+use super::Both;
 use crate::element::Element;
 use crate::isa::Lanes;
 
@@ -43,6 +44,39 @@ impl<T> Elements<T> {
     }
 }
 
+/// Where the elements of a pass are read.
+pub(super) trait Source<T>: Copy {
+    /// Where both parts of number `e` are.
+    ///
+    /// # Safety
+    /// There is such an element.
+    unsafe fn at(self, e: usize) -> Both<*const T>;
+}
+
+impl<T: Copy> Source<T> for Elements<T> {
+    #[inline(always)]
+    unsafe fn at(self, e: usize) -> Both<*const T> {
+        let Elements { re, im, .. } = self.from(e);
+        [re.cast_const(), im.cast_const()]
+    }
+}
+
+/// The vector of columns from `first` on: elements are rows, found through a table for either part.
+#[derive(Clone, Copy)]
+pub(super) struct ColumnsOfRows<T> {
+    pub(super) rows: Both<*const *const T>,
+    pub(super) first: usize,
+}
+
+impl<T: Copy> Source<T> for ColumnsOfRows<T> {
+    #[inline(always)]
+    unsafe fn at(self, e: usize) -> Both<*const T> {
+        let [re, im] = self.rows;
+        // SAFETY: the tables hold this row, vouched for by the caller.
+        unsafe { [(*re.add(e)).wrapping_add(self.first), (*im.add(e)).wrapping_add(self.first)] }
+    }
+}
+
 /// Complex arithmetic with an instruction set.
 pub(super) struct Arithmetic<T, I> {
     pub(super) isa: I,
@@ -76,10 +110,12 @@ impl<T: Element, I: Lanes<T>> Arithmetic<T, I> {
     /// # Safety
     /// Both parts of the element are readable.
     #[inline(always)]
-    pub(super) unsafe fn load(self, from: Elements<T>, e: usize) -> Of<T, I> {
-        let Elements { re, im, .. } = from.from(e);
+    pub(super) unsafe fn load(self, from: impl Source<T>, e: usize) -> Of<T, I> {
         // SAFETY: vouched for by the caller.
-        unsafe { Complex { re: self.isa.load(re), im: self.isa.load(im) } }
+        unsafe {
+            let [re, im] = from.at(e);
+            Complex { re: self.isa.load(re), im: self.isa.load(im) }
+        }
     }
 
     /// # Safety

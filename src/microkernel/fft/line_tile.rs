@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 use super::arithmetic::{Arithmetic, Elements};
 use super::middle::Middle;
 use super::passes::{BACK, ENTER, Ends, FORWARD, LEAVE, OF_LANES, SHARED};
-use super::{Both, Pair, Passes, Stage};
+use super::{Both, Passes, Stage};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 use crate::microkernel::Vouched;
@@ -26,8 +26,8 @@ use crate::microkernel::Vouched;
 /// * `kernel` is readable for as many if the stage is [`Stage::Convolve`].
 pub(crate) struct LineTile<'a, T> {
     pub(crate) stage: Stage,
-    pub(crate) source: Pair<*const T>,
-    pub(crate) target: Pair<*mut T>,
+    pub(crate) source: Both<*const T>,
+    pub(crate) target: Both<*mut T>,
     /// Taken from the samples, and added to the results.
     pub(crate) before: Both<T>,
     pub(crate) after: Both<T>,
@@ -82,11 +82,11 @@ impl<T: Element> LineTile<'_, T> {
     /// As the maker vouches.
     #[inline(always)]
     unsafe fn enter<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>) {
-        let Pair { re, im, .. } = self.source;
-        let source = Elements { re: re.cast_mut(), im: im.cast_mut(), step: I::LANES as isize };
-        let ends = Ends { offset: self.before, kept: 0, lanes: I::LANES };
+        let [re, im] = self.source.map(<*const T>::cast_mut);
+        let source = Elements { re, im, step: I::LANES as isize };
+        let ends = Ends { offset: self.before, kept: [0; 2], lanes: [I::LANES; 2] };
         // SAFETY: as the maker vouches.
-        unsafe { self.levels.level::<I, OF_LANES, ENTER>(ops, 0, [source, work], ends) };
+        unsafe { self.levels.level::<I, OF_LANES, ENTER>(ops, 0, (source, work), ends) };
     }
 
     /// The first level back, from the buffer to the target.
@@ -95,11 +95,11 @@ impl<T: Element> LineTile<'_, T> {
     /// As the maker vouches.
     #[inline(always)]
     unsafe fn leave<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>) {
-        let Pair { re, im, .. } = self.target;
+        let [re, im] = self.target;
         let target = Elements { re, im, step: I::LANES as isize };
-        let ends = Ends { offset: self.after, kept: self.kept / I::LANES, lanes: I::LANES };
+        let ends = Ends { offset: self.after, kept: [self.kept / I::LANES; 2], lanes: [I::LANES; 2] };
         // SAFETY: as the maker vouches.
-        unsafe { self.levels.level::<I, OF_LANES, LEAVE>(ops, 0, [work, target], ends) };
+        unsafe { self.levels.level::<I, OF_LANES, LEAVE>(ops, 0, (work, target), ends) };
     }
 
     /// The levels above a block that begin with it, forward.

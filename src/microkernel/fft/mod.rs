@@ -32,23 +32,24 @@ pub(crate) enum Stage {
     Back,
 }
 
-/// Two real arrays of rows, seen as the real and imaginary parts of one complex array.
+/// Where two real tiles are written, the real and the imaginary part of one complex tile.
 #[derive(Clone, Copy)]
-pub(crate) struct Pair<P> {
-    pub(crate) re: P,
-    pub(crate) im: P,
+pub(crate) struct Pair<T> {
+    pub(crate) re: *mut T,
+    pub(crate) im: *mut T,
     /// From one row to the next.
     pub(crate) row_step: isize,
 }
 
-impl<T> Pair<*mut T> {
-    /// The same, to be read.
-    pub(crate) fn readable(self) -> Pair<*const T> {
-        Pair { re: self.re, im: self.im, row_step: self.row_step }
-    }
+/// Columns of two tiles, from those of the band before up to `end`, a multiple of the lanes: for each row of either, where
+/// its column zero would be.
+#[derive(Clone, Copy)]
+pub(crate) struct Band<T> {
+    pub(crate) rows: Both<*const *const T>,
+    pub(crate) end: usize,
 }
 
-/// Values, of the pair's two arrays.
+/// Values, of both parts of a pair.
 pub(crate) type Both<T> = [T; 2];
 
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {

@@ -1,7 +1,7 @@
 //! Passes: all butterflies of one level of a transform, with their twiddle factors.
 
 use super::Both;
-use super::arithmetic::{Arithmetic, Complex, Elements};
+use super::arithmetic::{Arithmetic, Complex, Elements, Source};
 use crate::element::Element;
 use crate::isa::Lanes;
 
@@ -45,21 +45,21 @@ pub(super) const LEAVE: u8 = 3;
 pub(super) struct Ends<T> {
     /// Taken from each value on entering, added on leaving; of the real and the imaginary part.
     pub(super) offset: Both<T>,
-    /// Elements, and lanes of each, that are written on leaving.
-    pub(super) kept: usize,
-    pub(super) lanes: usize,
+    /// Elements, and lanes of each, that are written on leaving; of either part.
+    pub(super) kept: Both<usize>,
+    pub(super) lanes: Both<usize>,
 }
 
 /// One pass over `span` butterflies.
-struct Pass<T> {
-    from: Elements<T>,
+struct Pass<T, S> {
+    from: S,
     to: Elements<T>,
     span: usize,
     twiddles: *const T,
     ends: Ends<T>,
 }
 
-impl<T: Element> Pass<T> {
+impl<T: Element, S: Source<T>> Pass<T, S> {
     /// # Safety
     /// `R * span` elements are readable at `from` and, but for those that are not kept on leaving, writable at `to`;
     /// there are twiddle factors for `span` butterflies.
@@ -71,6 +71,7 @@ impl<T: Element> Pass<T> {
         let part = if FACTORS == SHARED { 1 } else { I::LANES };
         let offset =
             Complex { re: ops.isa.splat(self.ends.offset[0]), im: ops.isa.splat(self.ends.offset[1]) };
+        let kept = self.ends.kept[0].max(self.ends.kept[1]);
         for j in 0..self.span {
             // SAFETY: butterfly j takes elements j + k * span, k < R, and R - 1 factors.
             unsafe {
@@ -90,7 +91,7 @@ impl<T: Element> Pass<T> {
                     let e = j + k * self.span;
                     match WAY {
                         BACK => ops.store(self.to, e, a.exchanged()),
-                        LEAVE if e < self.ends.kept => self.leave(ops, e, ops.add(a.exchanged(), offset)),
+                        LEAVE if e < kept => self.leave(ops, e, ops.add(a.exchanged(), offset)),
                         LEAVE => {}
                         _ if k == 0 => ops.store(self.to, e, a),
                         _ => ops.store(self.to, e, ops.mul(a, factor::<T, I, FACTORS>(ops, twiddles, k - 1))),
@@ -106,14 +107,18 @@ impl<T: Element> Pass<T> {
     /// They are writable.
     #[inline(always)]
     unsafe fn leave<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, e: usize, value: Complex<I::Vector>) {
+        let Ends { kept, lanes, .. } = self.ends;
         // SAFETY: vouched for by the caller.
         unsafe {
-            if self.ends.lanes == I::LANES {
-                ops.store(self.to, e, value);
-            } else {
-                let Elements { re, im, .. } = self.to.from(e);
-                ops.isa.store_part(re, value.re, self.ends.lanes);
-                ops.isa.store_part(im, value.im, self.ends.lanes);
+            if e < kept[0].min(kept[1]) && lanes == [I::LANES; 2] {
+                return ops.store(self.to, e, value);
+            }
+            let Elements { re, im, .. } = self.to.from(e);
+            if e < kept[0] {
+                ops.isa.store_part(re, value.re, lanes[0]);
+            }
+            if e < kept[1] {
+                ops.isa.store_part(im, value.im, lanes[1]);
             }
         }
     }
@@ -152,7 +157,7 @@ impl<T: Element> Passes<'_, T> {
         &self,
         ops: Arithmetic<T, I>,
         level: usize,
-        [from, to]: [Elements<T>; 2],
+        (from, to): (impl Source<T>, Elements<T>),
         ends: Ends<T>,
     ) {
         let Level { radix, span, twiddles } = self.levels[level];
@@ -179,14 +184,14 @@ impl<T: Element> Passes<'_, T> {
         elements: Elements<T>,
         len: usize,
     ) {
-        let ends = Ends { offset: [T::default(); 2], kept: len, lanes: I::LANES };
+        let ends = Ends { offset: [T::default(); 2], kept: [len; 2], lanes: [I::LANES; 2] };
         for i in 0..range.len() {
             let level = if WAY == FORWARD { range.start + i } else { range.end - 1 - i };
             let block = self.levels[level].radix * self.levels[level].span;
             for first in (0..len).step_by(block) {
                 let elements = elements.from(first);
                 // SAFETY: a block of the elements that the caller vouches for.
-                unsafe { self.level::<I, FACTORS, WAY>(ops, level, [elements; 2], ends) };
+                unsafe { self.level::<I, FACTORS, WAY>(ops, level, (elements, elements), ends) };
             }
         }
     }

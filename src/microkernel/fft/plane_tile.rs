@@ -10,11 +10,11 @@
 //! are not kept are left out of the way back. Where the kernel has one column, there is nothing along rows, and the
 //! product is made between the two transforms along columns.
 
-use super::arithmetic::{Arithmetic, Elements};
+use super::arithmetic::{Arithmetic, ColumnsOfRows, Elements};
 use super::line_tile::transpose;
 use super::middle::Middle;
 use super::passes::{BACK, ENTER, Ends, FORWARD, LEAVE, SHARED};
-use super::{Both, Pair, Passes, Stage};
+use super::{Band, Both, Pair, Passes, Stage};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 use crate::microkernel::Vouched;
@@ -26,16 +26,17 @@ use crate::microkernel::Vouched;
 /// * `along_columns` has at least one level besides its last, and is a transform of `rows` numbers whose lanes are
 ///   independent, `along_rows` one of `columns`; both numbers are multiples of `lanes`, `columns` is `lanes` if there
 ///   is no `along_rows`;
-/// * both parts of `source` are readable for `rows` x `columns` values, unless the stage is [`Stage::Back`];
-/// * both parts of `target` are writable for `kept` rows and columns, neither more than the tile has, unless it is
-///   [`Stage::Forward`];
+/// * the bands of `source` end with all columns, and those of `rows` rows are readable from the end of the band before
+///   to their own, unless the stage is [`Stage::Back`];
+/// * both parts of `target` are writable for as many rows and columns as are `kept` of them, neither more than the tile
+///   has, unless it is [`Stage::Forward`];
 /// * `work` is readable and writable for `2 * rows * columns` values, holds sums if the stage is [`Stage::Back`], and
 ///   `column` for `2 * rows * lanes`; they meet neither of them nor each other;
 /// * `kernel` is readable for as many values as `work` if the stage is [`Stage::Convolve`].
 pub(crate) struct PlaneTile<'a, T> {
     pub(crate) stage: Stage,
-    pub(crate) source: Pair<*const T>,
-    pub(crate) target: Pair<*mut T>,
+    pub(crate) source: &'a [Band<T>],
+    pub(crate) target: Pair<T>,
     /// Taken from the inputs, and added to the results.
     pub(crate) before: Both<T>,
     pub(crate) after: Both<T>,
@@ -44,7 +45,7 @@ pub(crate) struct PlaneTile<'a, T> {
     pub(crate) kernel: *const T,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
-    pub(crate) kept: [usize; 2],
+    pub(crate) kept: Both<[usize; 2]>,
     pub(crate) along_columns: Passes<'a, T>,
     pub(crate) along_rows: Option<Passes<'a, T>>,
     pub(crate) _vouched: Vouched,
@@ -63,10 +64,14 @@ impl<T: Element> Microkernel<T> for PlaneTile<'_, T> {
         // SAFETY: what the maker vouches for.
         unsafe {
             if self.stage != Stage::Back {
-                for first in (0..self.columns).step_by(I::LANES) {
-                    self.enter(ops, column, first);
-                    if self.along_rows.is_some() {
-                        self.squares::<I, true>(ops, column, work.from(first));
+                let mut first = 0;
+                for &Band { rows, end } in self.source {
+                    while first < end {
+                        self.enter(ops, ColumnsOfRows { rows, first }, column);
+                        if self.along_rows.is_some() {
+                            self.squares::<I, true>(ops, column, work.from(first));
+                        }
+                        first += I::LANES;
                     }
                 }
             }
@@ -75,7 +80,8 @@ impl<T: Element> Microkernel<T> for PlaneTile<'_, T> {
                 None => self.middle(ops, column, self.stage),
             }
             if self.stage != Stage::Forward {
-                for first in (0..self.kept[1]).step_by(I::LANES) {
+                let columns = self.kept[0][1].max(self.kept[1][1]);
+                for first in (0..columns).step_by(I::LANES) {
                     if self.along_rows.is_some() {
                         self.squares::<I, false>(ops, column, work.from(first));
                     }
@@ -90,17 +96,19 @@ impl<T: Element> PlaneTile<'_, T> {
     /// A vector of columns from the source to the buffer, transformed, but for the last level if the product follows.
     ///
     /// # Safety
-    /// As the maker vouches; columns `first` to `first + LANES - 1` are of the tile.
+    /// As the maker vouches; the source is a vector of columns of the tile.
     #[inline(always)]
-    unsafe fn enter<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, column: Elements<T>, first: usize) {
-        let Pair { re, im, row_step } = self.source;
-        let at = |part: *const T| part.wrapping_add(first).cast_mut();
-        let source = Elements { re: at(re), im: at(im), step: row_step };
-        let ends = Ends { offset: self.before, kept: 0, lanes: I::LANES };
+    unsafe fn enter<I: Lanes<T>>(
+        &self,
+        ops: Arithmetic<T, I>,
+        source: ColumnsOfRows<T>,
+        column: Elements<T>,
+    ) {
+        let ends = Ends { offset: self.before, kept: [0; 2], lanes: [I::LANES; 2] };
         let passes = &self.along_columns;
         // SAFETY: as the maker vouches.
         unsafe {
-            passes.level::<I, SHARED, ENTER>(ops, 0, [source, column], ends);
+            passes.level::<I, SHARED, ENTER>(ops, 0, (source, column), ends);
             passes.in_place::<I, SHARED, FORWARD>(ops, 1..passes.levels.len(), column, self.rows);
             if self.along_rows.is_some() {
                 self.middle(ops, column, Stage::Forward);
@@ -116,8 +124,8 @@ impl<T: Element> PlaneTile<'_, T> {
     unsafe fn leave<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, column: Elements<T>, first: usize) {
         let Pair { re, im, row_step } = self.target;
         let target = Elements { re: re.wrapping_add(first), im: im.wrapping_add(first), step: row_step };
-        let lanes = I::LANES.min(self.kept[1] - first);
-        let ends = Ends { offset: self.after, kept: self.kept[0], lanes };
+        let lanes = self.kept.map(|[_, columns]| columns.saturating_sub(first).min(I::LANES));
+        let ends = Ends { offset: self.after, kept: self.kept.map(|[rows, _]| rows), lanes };
         let passes = &self.along_columns;
         // SAFETY: as the maker vouches.
         unsafe {
@@ -125,7 +133,7 @@ impl<T: Element> PlaneTile<'_, T> {
                 self.middle(ops, column, Stage::Back);
             }
             passes.in_place::<I, SHARED, BACK>(ops, 1..passes.levels.len(), column, self.rows);
-            passes.level::<I, SHARED, LEAVE>(ops, 0, [column, target], ends);
+            passes.level::<I, SHARED, LEAVE>(ops, 0, (column, target), ends);
         }
     }
 

@@ -4,7 +4,8 @@
 use super::super::{Packing, Prepared};
 use super::cut::Cut;
 use super::pairs;
-use super::tiles::{Beyond, Operands, Tiles};
+use super::source::Room;
+use super::tiles::{Operands, Tiles};
 use crate::call::Call;
 use crate::cost::Machine;
 use crate::element::Element;
@@ -40,7 +41,7 @@ struct Task<'a, T> {
     /// Its first pair and their number.
     first: usize,
     pairs: usize,
-    staging: &'a mut [T],
+    room: Room<'a, T>,
     work: &'a mut [T],
     column: &'a mut [T],
     spectra: &'a mut [T],
@@ -100,7 +101,7 @@ impl<T: Element> ChannelsPlan<T> {
             group: task % problem.groups(),
             first,
             pairs: cut.pairs.min(cut.tiles().div_ceil(2) - first),
-            staging: take(&mut workspace, 2 * cut.area()),
+            room: Room::take(cut, &mut workspace),
             work: take(&mut workspace, 2 * cut.area()),
             column: take(&mut workspace, cut.column_len(problem)),
             spectra: take(&mut workspace, spectra),
@@ -118,8 +119,9 @@ impl<T: Element> ChannelsPlan<T> {
         let (tiles, inputs) = (&self.tiles, self.tiles.problem.group_in);
         let place = tiles.pair(task.item, task.first + pair);
         let channel = task.group * inputs + input;
-        let (source, _) = tiles.source(call, channel, &place, task.staging, Beyond::Zero);
-        let operands = Operands { source, ..Operands::inside(task.work, task.column) };
+        let source = tiles.source(call, channel, &place, &mut task.room);
+        tiles.fill_beyond(&source, &mut task.room, [T::default(); 2]);
+        let operands = Operands { source: &source.bands, ..Operands::inside(task.work, task.column) };
         // SAFETY: as in `pairs`; nothing is multiplied, and the target is not written.
         unsafe { tiles.transform(Stage::Forward, operands) };
         let block = pair / self.tile * self.tile;
@@ -168,16 +170,15 @@ impl<T: Element> ChannelsPlan<T> {
         let pitch = (self.elements() + 1) * 2 * tiles.lanes;
         let sums = &mut task.sums[(pair * outputs + output) * pitch..][..2 * tiles.cut.area()];
         let target = tiles.target(call, channel, &place);
-        let staged = tiles.staged(task.staging);
         let operands = Operands {
-            target: target.unwrap_or(staged),
+            target: target.or_else(|| Some(tiles.staged(&task.room))),
             after: [call.bias(channel); 2],
             ..Operands::inside(sums, task.column)
         };
         // SAFETY: as in `pairs`; nothing is multiplied, and the source is not read.
         unsafe { tiles.transform(Stage::Back, operands) };
         if target.is_none() {
-            tiles.write(call, channel, &place, task.staging);
+            tiles.write(call, channel, &place, &mut task.room);
         }
     }
 }

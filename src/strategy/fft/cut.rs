@@ -1,11 +1,11 @@
 //! How the output is cut into pairs of tiles whose transforms are powers of two, and what that costs.
 
 use super::super::Estimate;
+use super::source::book_room;
 use crate::cost::{Constants, Machine, SHORTEST_TRANSFORM, shortest_line_transform};
 use crate::error::Declined;
 use crate::microkernel::fft::spectrum_tile;
 use crate::problem::{Axis, Problem};
-use crate::workspace::Booking;
 
 /// How one axis is cut.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,13 +21,15 @@ pub(super) struct AxisCut {
 
 impl AxisCut {
     /// With transforms of this length, if they are long enough. Where there are several tiles, the dense outputs of
-    /// each are a multiple of `multiple`.
+    /// each are a multiple of `multiple`, and as even as can be, so that hardly any tile is smaller.
     fn new(axis: &Axis, transform: usize, multiple: usize) -> Option<Self> {
         let fitting = transform.checked_sub(axis.extent)? + 1;
         let outputs = if fitting >= dense(axis) {
             axis.output.max(1)
         } else if axis.stride == 1 {
-            fitting / multiple * multiple
+            let most = fitting / multiple * multiple;
+            let tiles = axis.output.div_ceil(most.max(1));
+            axis.output.div_ceil(tiles).next_multiple_of(multiple).min(most)
         } else {
             (fitting - 1) / axis.stride + 1
         };
@@ -120,7 +122,10 @@ impl Cut {
             Lanes::Both => {
                 for height in lengths(rows, SHORTEST_TRANSFORM) {
                     for width in lengths(columns, SHORTEST_TRANSFORM) {
-                        look(AxisCut::new(rows, height, 1), AxisCut::new(columns, width, 1));
+                        // Where it costs no tile, each starts with a whole vector of the output.
+                        let [whole, any] = [lanes, 1].map(|multiple| AxisCut::new(columns, width, multiple));
+                        let aligned = whole.filter(|cut| any.is_some_and(|any| cut.tiles <= any.tiles));
+                        look(AxisCut::new(rows, height, 1), aligned.or(any));
                     }
                 }
             }
@@ -205,12 +210,11 @@ impl Cut {
         spectrum.saturating_mul(self.pairs)
     }
 
-    /// Bytes of workspace of a task: both parts of a tile, their spectrum, and what else there is.
+    /// Bytes of workspace of a task: room for both parts of a tile, their spectrum, and what else there is.
     pub(super) fn workspace(&self, problem: &Problem) -> usize {
         let real = |count: usize| count.saturating_mul(problem.element.size());
         let [inputs, sums] = self.spectra_len(problem);
-        Booking::new()
-            .add::<u8>(real(self.area().saturating_mul(2)))
+        book_room(self, problem.element.size())
             .add::<u8>(real(self.area().saturating_mul(2)))
             .add::<u8>(real(self.column_len(problem)))
             .add::<u8>(real(inputs))

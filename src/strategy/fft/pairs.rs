@@ -6,7 +6,8 @@
 
 use super::super::{Packing, Prepared};
 use super::cut::{Cut, Lanes};
-use super::tiles::{Beyond, Operands, Tiles};
+use super::source::{Room, book_room};
+use super::tiles::{Operands, Target, Tiles};
 use crate::call::Call;
 use crate::conv::{Layout, Operation};
 use crate::cost::Machine;
@@ -14,12 +15,11 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::microkernel::Vouched;
 use crate::microkernel::fft::ahead::AskFor;
-use crate::microkernel::fft::mean::SampleMean;
 use crate::microkernel::fft::spectrum_tile::DealElements;
-use crate::microkernel::fft::{Pair, Stage};
+use crate::microkernel::fft::Stage;
 use crate::problem::Problem;
 use crate::view::View;
-use crate::workspace::take;
+use crate::workspace::{bytes_of, take};
 
 pub(super) fn prepare<T: Element>(
     problem: &Problem,
@@ -53,17 +53,17 @@ impl<T: Element> PairsPlan<T> {
     }
 
     /// Asks for where results will be written, and for the inputs of the next pair of an item and a channel.
-    fn ask_ahead(&self, call: &Call<'_, T>, [item, channel, next]: [usize; 3], target: Option<Pair<*mut T>>) {
+    fn ask_ahead(&self, call: &Call<'_, T>, [item, channel, next]: [usize; 3], target: Option<Target<T>>) {
         let tiles = &self.tiles;
         let Cut { columns, .. } = &tiles.cut;
         let ask = |blocks, len| T::dispatch(tiles.problem.isa, AskFor { blocks, len });
-        if let Some(Pair { re, im, .. }) = target {
-            ask([re.cast_const(), im.cast_const()], columns.kept);
+        if let Some(Target { place, .. }) = target {
+            ask([place.re.cast_const(), place.im.cast_const()], columns.kept);
         }
         if next < tiles.cut.tasks()
-            && let Some(Pair { re, im, .. }) = tiles.source_inside(call, channel, &tiles.pair(item, next))
+            && let Some(blocks) = tiles.source_inside(call, channel, &tiles.pair(item, next))
         {
-            ask([re, im], columns.transform);
+            ask(blocks, columns.transform);
         }
     }
 }
@@ -91,8 +91,17 @@ pub(super) fn packing<T: Element>(tiles: &Tiles<T>) -> Packing {
         flipped: problem.conv.operation == Operation::Convolution,
         tiles: [rows, columns, tiles.lanes, extents],
         len: cut.packed_len(problem).unwrap_or(0),
-        scratch: 4 * cut.area() + cut.column_len(problem),
+        scratch: scratch_bytes(problem, cut).div_ceil(size_of::<T>()),
     }
+}
+
+/// What packing needs besides: room, the spectrum, a vector of columns.
+fn scratch_bytes(problem: &Problem, cut: &Cut) -> usize {
+    let size = problem.element.size();
+    book_room(cut, size)
+        .add::<u8>(cut.area().saturating_mul(2 * size))
+        .add::<u8>(cut.column_len(problem).saturating_mul(size))
+        .bytes()
 }
 
 /// Packs the spectrum of every pair of channels, conjugated and scaled, where `place` says: its first element and the
@@ -105,14 +114,16 @@ pub(super) fn pack<T: Element>(
     place: impl Fn(usize, usize) -> [usize; 2],
 ) {
     let (kernel, area) = (tiles.problem.oriented(kernel), tiles.cut.area());
-    let (staging, scratch) = scratch.split_at_mut(2 * area);
-    let (work, column) = scratch.split_at_mut(2 * area);
+    let mut memory = bytes_of(scratch);
+    let mut room = Room::take(&tiles.cut, &mut memory);
+    let work = take::<T>(&mut memory, 2 * area);
+    let column = take::<T>(&mut memory, tiles.cut.column_len(&tiles.problem));
     let scale = T::from_f64(1.0 / tiles.cut.numbers() as f64);
     let [outputs, inputs, ..] = kernel.dims();
     let sums = packed.len() - outputs * inputs;
     for output in 0..outputs {
         for input in 0..inputs {
-            let sum = tiles.transform_kernel(&kernel, [output, input], staging, work, column);
+            let sum = tiles.transform_kernel(&kernel, [output, input], &mut room, work, column);
             packed[sums + output * inputs + input] = T::from_f64(sum);
             let [first, step] = place(output, input);
             let elements = area / tiles.lanes;
@@ -154,15 +165,13 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
         let tiles = &self.tiles;
         let (problem, area) = (&tiles.problem, tiles.cut.area());
         let [item, channel, index] = self.place(task);
-        let staging = take::<T>(&mut workspace, 2 * area);
+        let mut room = Room::take(&tiles.cut, &mut workspace);
         let work = take::<T>(&mut workspace, 2 * area);
         let column = take::<T>(&mut workspace, tiles.cut.column_len(problem));
         let pair = tiles.pair(item, index);
-        let (source, staged) = tiles.source(call, channel, &pair, staging, Beyond::Mean);
-        let [rows, columns] = [tiles.cut.rows.transform, tiles.cut.columns.transform];
-        // SAFETY: the source has so many rows and columns, powers of two, none of them less than a vector.
-        let vouched = unsafe { Vouched::new() };
-        let before = T::dispatch(problem.isa, SampleMean { source, rows, columns, _vouched: vouched });
+        let source = tiles.source(call, channel, &pair, &mut room);
+        let before = tiles.means(&source);
+        tiles.fill_beyond(&source, &mut room, before);
         let sum = call.packed[call.packed.len() - problem.groups() + channel];
         let after = [before[0] * sum + call.bias(channel), before[1] * sum + call.bias(channel)];
         let target = tiles.target(call, channel, &pair);
@@ -170,18 +179,18 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
             self.ask_ahead(call, [item, channel, index + 1], target);
         }
         let operands = Operands {
-            source,
-            target: target.unwrap_or(staged),
+            source: &source.bands,
+            target: target.or_else(|| Some(tiles.staged(&room))),
             before,
             after,
             kernel: call.packed[channel * 2 * area..][..2 * area].as_ptr(),
             ..Operands::inside(work, column)
         };
-        // SAFETY: buffers of the sizes that the cut books and packs; the source lies in the input or in the staging,
-        // the target, in as many rows and columns as are kept, in the output or in the staging.
+        // SAFETY: buffers of the sizes that the cut books and packs; the source lies in the input or in the room, the
+        // target, in as many rows and columns as are kept, in the output or in the room.
         unsafe { tiles.transform(Stage::Convolve, operands) };
         if target.is_none() {
-            tiles.write(call, channel, &pair, staging);
+            tiles.write(call, channel, &pair, &mut room);
         }
     }
 }

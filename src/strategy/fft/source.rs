@@ -1,0 +1,288 @@
+//! Where the inputs under a pair of tiles are read.
+//!
+//! Rows are found through a table: those inside are read in place, the others are the ones that the border repeats, or
+//! rows of its constant. Vectors of columns that reach over an end are copied to staging, as are all columns where
+//! neighbours are apart in memory, or of a line that is not all inside.
+
+use core::ops::Range;
+use core::slice;
+
+use super::cut::{Cut, Lanes};
+use super::tiles::{Tile, TilePair, Tiles};
+use crate::call::Call;
+use crate::element::Element;
+use crate::microkernel::Vouched;
+use crate::microkernel::fft::mean::SampleMean;
+use crate::microkernel::fft::{Band, Both, Pair};
+use crate::problem::Axis;
+use crate::window::Place;
+use crate::workspace::{Booking, take};
+
+/// Rows besides those of the input: of the constants above and below it, and of what either tile has beyond.
+const ABOVE: usize = 0;
+const BELOW: usize = 1;
+const BEYOND: usize = 2;
+const SPARE: usize = 4;
+
+/// The buffers of a task for its inputs, and for results on their way.
+pub(super) struct Room<'a, T> {
+    /// Both tiles, and the spare rows: pointers, since the tables point into them while they are written.
+    staging: *mut T,
+    spare: *mut T,
+    /// Rows and columns of a tile.
+    size: [usize; 2],
+    /// Of either part, where its rows are in the input, and where they are in staging.
+    rows: Both<&'a mut [*const T]>,
+    staged: Both<&'a mut [*const T]>,
+}
+
+/// What [`Room::take`] will cut, of values of `size` bytes.
+pub(super) fn book_room(cut: &Cut, size: usize) -> Booking {
+    let values = |count: usize| count.saturating_mul(size);
+    let tables = (0..4).fold(Booking::new(), |booking, _| booking.add::<*const u8>(cut.rows.transform));
+    tables
+        .add::<u8>(values(cut.area().saturating_mul(2)))
+        .add::<u8>(values(cut.columns.transform.saturating_mul(SPARE)))
+}
+
+impl<'a, T: Element> Room<'a, T> {
+    pub(super) fn take(cut: &Cut, memory: &mut &'a mut [u8]) -> Self {
+        let size = [cut.rows.transform, cut.columns.transform];
+        let [rows, staged] = [(); 2].map(|()| [(); 2].map(|()| take::<*const T>(memory, size[0])));
+        let room = Room {
+            staging: take::<T>(memory, 2 * cut.area()).as_mut_ptr(),
+            spare: take::<T>(memory, SPARE * size[1]).as_mut_ptr(),
+            size,
+            rows,
+            staged,
+        };
+        for part in 0..2 {
+            for row in 0..size[0] {
+                room.staged[part][row] = room.staged_at(part, row);
+            }
+        }
+        room
+    }
+
+    fn staged_at(&self, part: usize, row: usize) -> *mut T {
+        self.staging.wrapping_add((part * self.size[0] + row) * self.size[1])
+    }
+
+    /// Columns of a row in staging.
+    fn staged_row(&mut self, part: usize, row: usize, columns: Range<usize>) -> &mut [T] {
+        debug_assert!(part < 2 && row < self.size[0] && columns.end <= self.size[1]);
+        // SAFETY: `take` has cut two tiles, which only this room and its tables point to; nothing is read through the
+        // tables meanwhile.
+        unsafe { slice::from_raw_parts_mut(self.staged_at(part, row).add(columns.start), columns.len()) }
+    }
+
+    fn spare_row(&mut self, row: usize) -> &mut [T] {
+        debug_assert!(row < SPARE);
+        // SAFETY: as in `staged_row`, of the spare rows.
+        unsafe { slice::from_raw_parts_mut(self.spare.add(row * self.size[1]), self.size[1]) }
+    }
+
+    fn spare_at(&self, row: usize) -> *const T {
+        self.spare.wrapping_add(row * self.size[1]).cast_const()
+    }
+
+    /// Both tiles in staging, one behind the other.
+    pub(super) fn tiles(&mut self) -> &mut [T] {
+        // SAFETY: as in `staged_row`.
+        unsafe { slice::from_raw_parts_mut(self.staging, 2 * self.size[0] * self.size[1]) }
+    }
+
+    /// The same, to be written.
+    pub(super) fn target(&self) -> Pair<T> {
+        Pair { re: self.staging, im: self.staged_at(1, 0), row_step: self.size[1] as isize }
+    }
+
+    /// The same, to be read.
+    pub(super) fn source(&self) -> Band<T> {
+        Band { rows: [self.staged[0].as_ptr(), self.staged[1].as_ptr()], end: self.size[1] }
+    }
+}
+
+/// What lies under a tile.
+struct Under {
+    /// Where its first value stands in the input, row and column.
+    corner: [isize; 2],
+    /// Rows and columns from there on that are the windows' or the input's, the columns in whole vectors. What is
+    /// beyond has no say in any output.
+    known: [usize; 2],
+    /// Columns in whole vectors that are read in place.
+    inside: Range<usize>,
+    /// Those that are staged, before them and behind.
+    staged: [Range<usize>; 2],
+}
+
+/// Where a pair of tiles is read. Lives no longer than the room that it was found with.
+pub(super) struct Source<T> {
+    pub(super) bands: [Band<T>; 3],
+    under: Both<Under>,
+}
+
+impl<T: Element> Tiles<T> {
+    /// The inputs under a pair of tiles, but for what is beyond them.
+    pub(super) fn source(
+        &self,
+        call: &Call<'_, T>,
+        channel: usize,
+        pair: &TilePair,
+        room: &mut Room<'_, T>,
+    ) -> Source<T> {
+        let mut under = pair.tiles.map(|tile| self.under(call, tile));
+        let [left, right] = self.ends(&mut under);
+        for (part, under) in under.iter().enumerate() {
+            self.find_rows(call, [pair.item, channel], (part, under), room);
+            self.stage(call, [pair.item, channel], (part, under), room);
+        }
+        let rows = |band: usize| {
+            [0, 1].map(|part| {
+                let is_staged = under[part].staged.get(band).is_some_and(|columns| !columns.is_empty());
+                if is_staged { room.staged[part].as_ptr() } else { room.rows[part].as_ptr() }
+            })
+        };
+        let bands = [
+            Band { rows: rows(0), end: left },
+            Band { rows: rows(usize::MAX), end: right },
+            Band { rows: rows(1), end: self.cut.columns.transform },
+        ];
+        Source { bands, under }
+    }
+
+    fn under(&self, call: &Call<'_, T>, tile: Option<Tile>) -> Under {
+        let (rows, columns) = (&self.problem.rows, &self.problem.columns);
+        let [height, width] = [self.cut.rows.transform, self.cut.columns.transform];
+        let Some(Tile { first, outputs }) = tile else {
+            return Under { corner: [0; 2], known: [0; 2], inside: 0..width, staged: [0..0, 0..0] };
+        };
+        let corner = [rows.start(first[0]), columns.start(first[1])];
+        let known = |axis: &Axis, at: isize, outputs: usize, len: usize| {
+            let windows = (outputs - 1) * axis.stride + axis.extent;
+            windows.max(place(axis.input as isize - at, len))
+        };
+        let known = [
+            known(rows, corner[0], outputs[0], height),
+            known(columns, corner[1], outputs[1], width).next_multiple_of(self.lanes).min(width),
+        ];
+        let start = place(-corner[1], width).next_multiple_of(self.lanes);
+        let end = place(columns.input as isize - corner[1], width) / self.lanes * self.lanes;
+        let is_all = start == 0 && end == width;
+        let is_in_place = call.input_strides[3] == 1
+            && start < end
+            && (is_all || self.cut.lanes != Lanes::Samples);
+        let inside = if is_in_place { start..end } else { width..width };
+        Under { corner, known, inside, staged: [0..0, 0..0] }
+    }
+
+    /// Where the first and the second of three bands of columns end, so that either tile is staged in the outer ones or
+    /// in place in all of them; else everything is one band, staged or in place.
+    fn ends(&self, under: &mut Both<Under>) -> [usize; 2] {
+        let width = self.cut.columns.transform;
+        let left = under[0].inside.start.max(under[1].inside.start);
+        let right = under[0].inside.end.min(under[1].inside.end);
+        let [left, right] = if left <= right { [left, right] } else { [width; 2] };
+        for Under { inside, staged, .. } in under {
+            *staged = match *inside {
+                Range { start: 0, end } if end == width => [0..0, 0..0],
+                _ if left == width => [0..width, 0..0],
+                Range { start, end } => {
+                    [if start > 0 { 0..left } else { 0..0 }, if end < width { right..width } else { 0..0 }]
+                }
+            };
+        }
+        [left, right]
+    }
+
+    /// Enters where the rows under a tile are into the table of its part.
+    fn find_rows(
+        &self,
+        call: &Call<'_, T>,
+        [item, channel]: [usize; 2],
+        (part, under): (usize, &Under),
+        room: &mut Room<'_, T>,
+    ) {
+        let (input, [y, x]) = (self.problem.rows.input, under.corner);
+        let (step, known) = (call.input_strides[2], under.known[0]);
+        let row = |y: isize| call.input_at(item, channel, [0, x]).wrapping_offset(y.wrapping_mul(step));
+        let start = place(-y, known);
+        let end = place(input as isize - y, known).max(start);
+        for (outside, spare) in [(0..start, ABOVE), (end..known, BELOW)] {
+            let mut is_filled = false;
+            for r in outside {
+                room.rows[part][r] = match self.extensions.row(y + r as isize, input) {
+                    Place::Index(y) => row(y),
+                    Place::Value(value) => {
+                        if !is_filled {
+                            room.spare_row(spare).fill(value);
+                            is_filled = true;
+                        }
+                        room.spare_at(spare)
+                    }
+                };
+            }
+        }
+        let first = row(y + start as isize);
+        for (r, place) in room.rows[part][start..end].iter_mut().enumerate() {
+            *place = first.wrapping_offset((r as isize).wrapping_mul(step));
+        }
+        let beyond = room.spare_at(BEYOND + part);
+        room.rows[part][known..].fill(beyond);
+    }
+
+    /// Copies what cannot be read in place.
+    fn stage(
+        &self,
+        call: &Call<'_, T>,
+        [item, channel]: [usize; 2],
+        (part, under): (usize, &Under),
+        room: &mut Room<'_, T>,
+    ) {
+        let plane = call.plane(&self.problem, item, channel, &self.extensions);
+        let ([y, x], [rows, columns]) = (under.corner, under.known);
+        for &Range { start, end } in &under.staged {
+            let end = end.min(columns);
+            if start < end {
+                for r in 0..rows {
+                    let to = room.staged_row(part, r, start..end);
+                    plane.read(y + r as isize, x + start as isize, 1, to);
+                }
+            }
+        }
+    }
+
+    /// About the mean of either tile.
+    pub(super) fn means(&self, source: &Source<T>) -> Both<T> {
+        [0, 1].map(|part| {
+            let [rows, columns] = source.under[part].known;
+            // SAFETY: `source` has found so many rows and columns.
+            let _vouched = unsafe { Vouched::new() };
+            T::dispatch(self.problem.isa, SampleMean { bands: &source.bands, part, rows, columns, _vouched })
+        })
+    }
+
+    /// Fills what is beyond either tile.
+    pub(super) fn fill_beyond(&self, source: &Source<T>, room: &mut Room<'_, T>, values: Both<T>) {
+        let height = self.cut.rows.transform;
+        for (part, (under, value)) in source.under.iter().zip(values).enumerate() {
+            let [rows, columns] = under.known;
+            if rows < height {
+                room.spare_row(BEYOND + part).fill(value);
+            }
+            for Range { start, end } in under.staged.clone() {
+                for r in 0..height {
+                    let known = if r < rows { columns.clamp(start, end) } else { start };
+                    if known < end {
+                        room.staged_row(part, r, known..end).fill(value);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A place on an axis, or the end of it that is nearer.
+fn place(at: isize, len: usize) -> usize {
+    at.clamp(0, len as isize) as usize
+}
