@@ -46,22 +46,22 @@ impl<T> Elements<T> {
 
 /// Where the elements of a pass are read.
 pub(super) trait Source<T>: Copy {
-    /// Where both parts of number `e` are.
-    ///
     /// # Safety
-    /// There is such an element.
-    unsafe fn at(self, e: usize) -> Both<*const T>;
+    /// Both parts of element `e` are readable.
+    unsafe fn load<I: Lanes<T>>(self, isa: I, e: usize) -> Complex<I::Vector>;
 }
 
 impl<T: Copy> Source<T> for Elements<T> {
     #[inline(always)]
-    unsafe fn at(self, e: usize) -> Both<*const T> {
+    unsafe fn load<I: Lanes<T>>(self, isa: I, e: usize) -> Complex<I::Vector> {
         let Elements { re, im, .. } = self.from(e);
-        [re.cast_const(), im.cast_const()]
+        // SAFETY: vouched for by the caller.
+        unsafe { Complex { re: isa.load(re), im: isa.load(im) } }
     }
 }
 
-/// The vector of columns from `first` on: elements are rows, found through a table for either part.
+/// The vector of columns from `first` on: elements are rows, found through a table for either part. The machine does not
+/// foresee columns, so that each load asks for the vector behind.
 #[derive(Clone, Copy)]
 pub(super) struct ColumnsOfRows<T> {
     pub(super) rows: Both<*const *const T>,
@@ -70,10 +70,14 @@ pub(super) struct ColumnsOfRows<T> {
 
 impl<T: Copy> Source<T> for ColumnsOfRows<T> {
     #[inline(always)]
-    unsafe fn at(self, e: usize) -> Both<*const T> {
-        let [re, im] = self.rows;
-        // SAFETY: the tables hold this row, vouched for by the caller.
-        unsafe { [(*re.add(e)).wrapping_add(self.first), (*im.add(e)).wrapping_add(self.first)] }
+    unsafe fn load<I: Lanes<T>>(self, isa: I, e: usize) -> Complex<I::Vector> {
+        // SAFETY: the tables hold this row, and it is readable, vouched for by the caller.
+        unsafe {
+            let (re, im) = ((*self.rows[0].add(e)).add(self.first), (*self.rows[1].add(e)).add(self.first));
+            isa.prefetch(re.wrapping_add(2 * I::LANES - 1));
+            isa.prefetch(im.wrapping_add(2 * I::LANES - 1));
+            Complex { re: isa.load(re), im: isa.load(im) }
+        }
     }
 }
 
@@ -112,10 +116,7 @@ impl<T: Element, I: Lanes<T>> Arithmetic<T, I> {
     #[inline(always)]
     pub(super) unsafe fn load(self, from: impl Source<T>, e: usize) -> Of<T, I> {
         // SAFETY: vouched for by the caller.
-        unsafe {
-            let [re, im] = from.at(e);
-            Complex { re: self.isa.load(re), im: self.isa.load(im) }
-        }
+        unsafe { from.load(self.isa, e) }
     }
 
     /// # Safety

@@ -84,7 +84,7 @@ impl<T: Element> LineTile<'_, T> {
     unsafe fn enter<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>) {
         let [re, im] = self.source.map(<*const T>::cast_mut);
         let source = Elements { re, im, step: I::LANES as isize };
-        let ends = Ends { offset: self.before, kept: [0; 2], lanes: [I::LANES; 2] };
+        let ends = Ends { offset: self.before, kept: [0; 2], lanes: [I::LANES; 2], asks_ahead: false };
         // SAFETY: as the maker vouches.
         unsafe { self.levels.level::<I, OF_LANES, ENTER>(ops, 0, (source, work), ends) };
     }
@@ -97,7 +97,12 @@ impl<T: Element> LineTile<'_, T> {
     unsafe fn leave<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>) {
         let [re, im] = self.target;
         let target = Elements { re, im, step: I::LANES as isize };
-        let ends = Ends { offset: self.after, kept: [self.kept / I::LANES; 2], lanes: [I::LANES; 2] };
+        let ends = Ends {
+            offset: self.after,
+            kept: [self.kept / I::LANES; 2],
+            lanes: [I::LANES; 2],
+            asks_ahead: false,
+        };
         // SAFETY: as the maker vouches.
         unsafe { self.levels.level::<I, OF_LANES, LEAVE>(ops, 0, (work, target), ends) };
     }

@@ -48,6 +48,8 @@ pub(super) struct Ends<T> {
     /// Elements, and lanes of each, that are written on leaving; of either part.
     pub(super) kept: Both<usize>,
     pub(super) lanes: Both<usize>,
+    /// Whether the vector behind each that is written on leaving is asked for.
+    pub(super) asks_ahead: bool,
 }
 
 /// One pass over `span` butterflies.
@@ -107,9 +109,14 @@ impl<T: Element, S: Source<T>> Pass<T, S> {
     /// They are writable.
     #[inline(always)]
     unsafe fn leave<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, e: usize, value: Complex<I::Vector>) {
-        let Ends { kept, lanes, .. } = self.ends;
+        let Ends { kept, lanes, asks_ahead, .. } = self.ends;
         // SAFETY: vouched for by the caller.
         unsafe {
+            if asks_ahead {
+                let Elements { re, im, .. } = self.to.from(e);
+                ops.isa.prefetch(re.wrapping_add(2 * I::LANES - 1));
+                ops.isa.prefetch(im.wrapping_add(2 * I::LANES - 1));
+            }
             if e < kept[0].min(kept[1]) && lanes == [I::LANES; 2] {
                 return ops.store(self.to, e, value);
             }
@@ -184,7 +191,8 @@ impl<T: Element> Passes<'_, T> {
         elements: Elements<T>,
         len: usize,
     ) {
-        let ends = Ends { offset: [T::default(); 2], kept: [len; 2], lanes: [I::LANES; 2] };
+        let ends =
+            Ends { offset: [T::default(); 2], kept: [len; 2], lanes: [I::LANES; 2], asks_ahead: false };
         for i in 0..range.len() {
             let level = if WAY == FORWARD { range.start + i } else { range.end - 1 - i };
             let block = self.levels[level].radix * self.levels[level].span;

@@ -46,6 +46,8 @@ pub(crate) struct PlaneTile<'a, T> {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
     pub(crate) kept: Both<[usize; 2]>,
+    /// Columns from these tiles to the next pair, whose first ones are asked for.
+    pub(crate) next: usize,
     pub(crate) along_columns: Passes<'a, T>,
     pub(crate) along_rows: Option<Passes<'a, T>>,
     pub(crate) _vouched: Vouched,
@@ -104,7 +106,7 @@ impl<T: Element> PlaneTile<'_, T> {
         source: ColumnsOfRows<T>,
         column: Elements<T>,
     ) {
-        let ends = Ends { offset: self.before, kept: [0; 2], lanes: [I::LANES; 2] };
+        let ends = Ends { offset: self.before, kept: [0; 2], lanes: [I::LANES; 2], asks_ahead: false };
         let passes = &self.along_columns;
         // SAFETY: as the maker vouches.
         unsafe {
@@ -125,7 +127,8 @@ impl<T: Element> PlaneTile<'_, T> {
         let Pair { re, im, row_step } = self.target;
         let target = Elements { re: re.wrapping_add(first), im: im.wrapping_add(first), step: row_step };
         let lanes = self.kept.map(|[_, columns]| columns.saturating_sub(first).min(I::LANES));
-        let ends = Ends { offset: self.after, kept: self.kept.map(|[rows, _]| rows), lanes };
+        let ends =
+            Ends { offset: self.after, kept: self.kept.map(|[rows, _]| rows), lanes, asks_ahead: true };
         let passes = &self.along_columns;
         // SAFETY: as the maker vouches.
         unsafe {
@@ -179,6 +182,9 @@ impl<T: Element> PlaneTile<'_, T> {
             let kernel = self.kernel.wrapping_add(row * len * 2 * I::LANES);
             // SAFETY: as the maker vouches.
             unsafe {
+                if self.stage == Stage::Convolve {
+                    self.ask_ahead(ops.isa, row * I::LANES);
+                }
                 if self.stage != Stage::Back {
                     passes.in_place::<I, SHARED, FORWARD>(ops, levels.clone(), elements, len);
                 }
@@ -186,6 +192,28 @@ impl<T: Element> PlaneTile<'_, T> {
                 if self.stage != Stage::Forward {
                     passes.in_place::<I, SHARED, BACK>(ops, levels.clone(), elements, len);
                 }
+            }
+        }
+    }
+
+    /// Asks for the first columns of what is written next and of what is read after it, in a vector of rows: they are the
+    /// ones that no columns before them have asked for.
+    ///
+    /// # Safety
+    /// As the maker vouches.
+    #[inline(always)]
+    unsafe fn ask_ahead<I: Lanes<T>>(&self, isa: I, first: usize) {
+        let Pair { re, im, row_step } = self.target;
+        let Some(band) = self.source.last() else { return };
+        for row in first..first + I::LANES {
+            for (part, target) in [re, im].into_iter().enumerate() {
+                let target = target.wrapping_offset(row as isize * row_step);
+                // SAFETY: the tables hold all rows.
+                let source = unsafe { (*band.rows[part].add(row)).wrapping_add(self.next) };
+                isa.prefetch(source);
+                isa.prefetch(source.wrapping_add(I::LANES - 1));
+                isa.prefetch(target);
+                isa.prefetch(target.wrapping_add(I::LANES - 1));
             }
         }
     }

@@ -169,9 +169,8 @@ impl<T: Element> Tiles<T> {
         let start = place(-corner[1], width).next_multiple_of(self.lanes);
         let end = place(columns.input as isize - corner[1], width) / self.lanes * self.lanes;
         let is_all = start == 0 && end == width;
-        let is_in_place = call.input_strides[3] == 1
-            && start < end
-            && (is_all || self.cut.lanes != Lanes::Samples);
+        let is_in_place =
+            call.input_strides[3] == 1 && start < end && (is_all || self.cut.lanes != Lanes::Samples);
         let inside = if is_in_place { start..end } else { width..width };
         Under { corner, known, inside, staged: [0..0, 0..0] }
     }

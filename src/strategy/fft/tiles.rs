@@ -169,17 +169,12 @@ impl<T: Element> Tiles<T> {
     }
 
     /// Finishes and writes the tiles of a pair from staging, where the bias has been added already.
-    pub(super) fn write(
-        &self,
-        call: &Call<'_, T>,
-        channel: usize,
-        pair: &TilePair,
-        room: &mut Room<'_, T>,
-    ) {
+    pub(super) fn write(&self, call: &Call<'_, T>, channel: usize, pair: &TilePair, room: &mut Room<'_, T>) {
         let problem = &self.problem;
         let [row_step, column_step] = [problem.rows.stride, problem.columns.stride];
         let width = self.cut.columns.transform;
-        for (tile, staging) in pair.tiles.iter().flatten().zip(room.tiles().chunks_exact_mut(self.cut.area())) {
+        for (tile, staging) in pair.tiles.iter().flatten().zip(room.tiles().chunks_exact_mut(self.cut.area()))
+        {
             let rows = staging.chunks_exact_mut(width).step_by(row_step).take(tile.outputs[0]);
             for (r, row) in rows.enumerate() {
                 if column_step > 1 {
@@ -246,6 +241,7 @@ impl<T: Element> Tiles<T> {
             rows,
             columns,
             kept,
+            next: 2 * self.cut.columns.outputs,
             along_columns: levels,
             along_rows,
             _vouched,
