@@ -1,5 +1,5 @@
-//! What pairs of tiles of `fft` cost, by the loops of this crate. `HALVED`, `BEYOND_NEAR` and `FAR` were fitted on
-//! 2026-11-23 on an AMD EPYC (Zen 4), where each tile that could be taken was timed.
+//! What pairs of tiles of `fft` cost, by the loops of this crate. `HALVED`, `HALVED_PLANES`, `BEYOND_NEAR`, `FAR` and
+//! `PLANES` were fitted on 2026-11-23 on an AMD EPYC (Zen 4), where each tile that could be taken was timed.
 
 use super::{Constants, Machine};
 use crate::conv::Layout;
@@ -40,17 +40,19 @@ impl Constants {
     /// Cycles that a vector takes in one level of a transform, there and back, with 32 registers and with fewer.
     const LEVEL_WIDE: f64 = 5.4;
     const LEVEL: f64 = 4.1;
-    /// Factor to that where vectors go through the units in halves: sums take other units than products do.
+    /// Factor to that where vectors go through the units in halves, along one axis and along both: sums take other units
+    /// than products do.
     const HALVED: f64 = 1.5;
+    const HALVED_PLANES: f64 = 1.2;
     /// Factor to that where a pair, its kernel and tables take more than half of the second-level cache, and where the
     /// third is near.
     const BEYOND: f64 = 1.45;
-    const BEYOND_NEAR: f64 = 1.2;
+    const BEYOND_NEAR: f64 = 1.1;
     /// Factor to transforms that take more than a quarter of the third-level cache, which others use, too.
     const FAR: f64 = 1.6;
     /// Cycles to start a pair of tiles, along one axis and along both.
     const LINES: f64 = 200.0;
-    const PLANES: f64 = 600.0;
+    const PLANES: f64 = 2000.0;
     /// Cycles of a value that is read and written through copies, and of a row of them.
     const STAGED: f64 = 0.3;
     const STAGED_ROW: f64 = 18.0;
@@ -99,8 +101,11 @@ impl Constants {
         if problem.isa.registers() < 32 {
             return Self::LEVEL;
         }
-        let is_halved = Self::loads(problem, machine) < Self::UNITS;
-        Self::LEVEL_WIDE * if is_halved { Self::HALVED } else { 1.0 }
+        match Self::loads(problem, machine) < Self::UNITS {
+            true if is_plane(problem) => Self::LEVEL_WIDE * Self::HALVED_PLANES,
+            true => Self::LEVEL_WIDE * Self::HALVED,
+            false => Self::LEVEL_WIDE,
+        }
     }
 
     /// Cycles of a pair of tiles, forward and back.
@@ -125,7 +130,7 @@ impl Constants {
         if bytes > machine.l3 as f64 / 4.0 { Self::FAR } else { 1.0 }
     }
 
-    /// Cycles for copies of the tiles that lie at an edge, or of all where columns are not neighbours in memory.
+    /// Cycles for copies of what lies at an edge, or of all where columns are not neighbours in memory.
     fn fft_copies(problem: &Problem, [rows, columns]: [usize; 2], pairs: f64) -> f64 {
         let area = 2.0 * rows as f64 * columns as f64;
         let conv = &problem.conv;
@@ -138,9 +143,14 @@ impl Constants {
             return pairs * area * (Self::STRIDED + Self::OWN_LINE * lines.min(1.0));
         }
         let across = (problem.columns.output as f64 / columns as f64).max(1.0);
-        let along = (problem.rows.output as f64 / rows as f64).max(1.0);
-        let edges = if problem.rows.output == 1 { 2.0 / across } else { 2.0 / across + 2.0 / along };
-        pairs * area * edges.min(1.0) * (Self::STAGED + Self::STAGED_ROW / columns as f64)
+        if problem.rows.taps > 1 {
+            // At either end of each row of tiles about half a kernel, in whole vectors.
+            let beside =
+                problem.columns.extent.div_ceil(2).next_multiple_of(problem.isa.lanes(problem.element));
+            let row = Self::STAGED_ROW + Self::STAGED * beside as f64;
+            return pairs * (4.0 / across) * rows as f64 * row;
+        }
+        pairs * area * (2.0 / across).min(1.0) * (Self::STAGED + Self::STAGED_ROW / columns as f64)
     }
 
     /// Predicted seconds of `fft` by pairs of tiles of `[rows, columns]`, one channel at a time.

@@ -154,8 +154,7 @@ fn row_cycles(problem: &Problem, machine: &Machine, shape: &SeparableShape) -> f
     if shape.has_few_taps && Constants::fills_lines(problem) {
         return few_taps(taps, rate);
     }
-    let shifts = Constants::fills_lines(problem);
-    let loads = shape.sharing.map_or(1.0, |sharing| sharing.loads(columns.taps, shifts));
+    let loads = shape.sharing.map_or(1.0, |sharing| sharing.loads(columns.taps));
     let load = if shape.is_interleaved { SIDE } else { LOAD };
     let multiply_add = 1.0 / (rate * ROWS);
     let halved = Constants::UNITS / Constants::loads(problem, machine);

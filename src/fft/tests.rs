@@ -119,6 +119,7 @@ impl<T: Element> Way<T> {
             rows: self.rows,
             columns: self.columns,
             kept: [[self.rows, self.columns]; 2],
+            next: 0,
             along_columns: levels,
             along_rows: self.along_rows.then_some(across),
         };

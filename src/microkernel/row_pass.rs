@@ -86,8 +86,9 @@ impl<T: Element> Microkernel<T> for RowPass<'_, T> {
         unsafe {
             while column < self.width {
                 let left = (self.width - column).div_ceil(I::LANES);
-                if (LEAST_AGAIN..VECTORS).contains(&left) && column > 0 && !self.finish.accumulates() {
-                    column -= (VECTORS - left) * I::LANES;
+                let again = VECTORS.saturating_sub(left) * I::LANES;
+                if left >= LEAST_AGAIN && column >= again && !self.finish.accumulates() {
+                    column -= again;
                 }
                 column += match (self.width - column).div_ceil(I::LANES) {
                     VECTORS.. => self.block::<I, VECTORS>(isa, column),
@@ -161,7 +162,7 @@ impl<T: Element> RowPass<'_, T> {
         unsafe {
             match self.sharing {
                 _ if self.is_folded => self.add_folded(isa, sums, from, taps),
-                Some(sharing) if V == VECTORS && sharing.vectors == 3 => {
+                Some(sharing) if V == VECTORS && sharing.apart() == 3 => {
                     self.add_spans::<I, V, 3>(isa, sums, from, taps, sharing);
                 }
                 Some(sharing) if V == VECTORS => {
@@ -252,6 +253,9 @@ impl<T: Element> RowPass<'_, T> {
                 // SAFETY: taps of the row from number `span + first` on.
                 taps = unsafe {
                     match shared {
+                        1..=PAIRED if I::SHIFTS && sharing.pairs(shared) => {
+                            self.add_in_pairs::<I, V, APART>(isa, sums, from, taps, [n, step, shared])
+                        }
                         1 => self.add_shared::<I, V, 1, APART>(isa, sums, from, taps, [n, step]),
                         2 => self.add_shared::<I, V, 2, APART>(isa, sums, from, taps, [n, step]),
                         3 if APART == 1 => self.add_shared::<I, V, 3, 1>(isa, sums, from, taps, [n, step]),
@@ -259,6 +263,45 @@ impl<T: Element> RowPass<'_, T> {
                         _ => taps,
                     }
                 };
+            }
+        }
+    }
+
+    /// Adds the products of `count` times `shared` taps, no more than [`PAIRED`], in pairs as far as there are.
+    ///
+    /// # Safety
+    /// As for `add_shared`.
+    #[inline(always)]
+    unsafe fn add_in_pairs<I: Lanes<T>, const V: usize, const APART: usize>(
+        &self,
+        isa: I,
+        sums: &mut [I::Vector; V],
+        from: *const T,
+        taps: *const T,
+        [count, step, shared]: [usize; 3],
+    ) -> *const T {
+        let last = from.wrapping_add(count / 2 * 2 * step);
+        macro_rules! pairs {
+            ($taps:literal, $step:literal) => {
+                self.add_pairs::<I, V, $taps, APART, $step>(isa, sums, from, taps, count / 2)
+            };
+        }
+        // SAFETY: vouched for by the caller.
+        unsafe {
+            // Three planes side by side are three vectors apart, the others one.
+            let taps = match (shared, step) {
+                (1, 1) if APART == 1 => pairs!(1, 1),
+                (1, 2) if APART == 1 => pairs!(1, 2),
+                (1, 4) if APART == 1 => pairs!(1, 4),
+                (1, _) => pairs!(1, 3),
+                (_, 1) if APART == 1 => pairs!(2, 1),
+                (_, 2) if APART == 1 => pairs!(2, 2),
+                (_, 4) if APART == 1 => pairs!(2, 4),
+                _ => pairs!(2, 3),
+            };
+            match shared {
+                1 => self.add_shared::<I, V, 1, APART>(isa, sums, last, taps, [count % 2, step]),
+                _ => self.add_shared::<I, V, 2, APART>(isa, sums, last, taps, [count % 2, step]),
             }
         }
     }
@@ -277,20 +320,7 @@ impl<T: Element> RowPass<'_, T> {
         mut taps: *const T,
         [count, step]: [usize; 2],
     ) -> *const T {
-        let mut left = count;
-        if I::SHIFTS && TAPS <= PAIRED && step <= FARTHEST_PAIRED {
-            // SAFETY: vouched for by the caller.
-            taps = unsafe {
-                match (step, APART) {
-                    (1, 1) => self.add_pairs::<I, V, TAPS, APART, 1>(isa, sums, from, taps, count / 2),
-                    (2, 1) => self.add_pairs::<I, V, TAPS, APART, 2>(isa, sums, from, taps, count / 2),
-                    (4, 1) => self.add_pairs::<I, V, TAPS, APART, 4>(isa, sums, from, taps, count / 2),
-                    _ => self.add_pairs::<I, V, TAPS, APART, 3>(isa, sums, from, taps, count / 2),
-                }
-            };
-            (from, left) = (from.wrapping_add(count / 2 * 2 * step), count % 2);
-        }
-        for _ in 0..left {
+        for _ in 0..count {
             // SAFETY: see `RowPass`; the last tap is read as many vectors further as it is from the first.
             unsafe {
                 let mut factors = [isa.splat(T::default()); TAPS];
@@ -340,7 +370,7 @@ impl<T: Element> RowPass<'_, T> {
                 let mut factors = [[isa.splat(T::default()); TAPS]; 2];
                 for (i, factors) in factors.iter_mut().enumerate() {
                     for (t, factor) in factors.iter_mut().enumerate() {
-                        *factor = isa.splat(*taps.add(i * TAPS + t));
+                        *factor = isa.splat(*taps.add(2 * t + i));
                     }
                 }
                 let mut low = isa.load(from);

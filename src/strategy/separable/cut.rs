@@ -208,7 +208,8 @@ impl Cut {
         let is_level = self.is_level[1];
         if !self.few_taps && !is_level && !found.is_by_columns && columns.stride == 1 {
             let step = columns.dilation.checked_mul(planes);
-            self.sharing = step.and_then(|step| Sharing::of(columns.taps, step, self.lanes));
+            let vector = [self.lanes, problem.element.size()];
+            self.sharing = step.and_then(|step| Sharing::of(columns.taps, step, vector));
         }
     }
 
