@@ -3,6 +3,7 @@
 
 use super::{Constants, Machine};
 use crate::conv::Layout;
+use crate::microkernel::fft::MOST_PLANES;
 use crate::problem::{Axis, Problem};
 
 /// Bytes of a cache line.
@@ -81,8 +82,9 @@ impl Constants {
             _ => [rows, columns].map(|axis| least_cover(axis, SHORTEST_TRANSFORM)),
         };
         let vectors = high[0] * wide[0] / 2.0 / lanes as f64;
-        let pair =
-            Self::fft_start(problem) + vectors * (high[1] + wide[1]) * Self::fft_level(problem, machine);
+        // Planes side by side share the start.
+        let pair = Self::fft_start(problem) / MOST_PLANES as f64
+            + vectors * (high[1] + wide[1]) * Self::fft_level(problem, machine);
         Self::planes_there_and_back(problem) * pair / Self::CLOCK
     }
 
@@ -108,21 +110,21 @@ impl Constants {
         }
     }
 
-    /// Cycles of a pair of tiles, forward and back.
-    fn fft_pair(problem: &Problem, machine: &Machine, [rows, columns]: [usize; 2]) -> f64 {
+    /// Cycles of a pair of tiles, forward and back, each of so many planes beside each other.
+    fn fft_pair(problem: &Problem, machine: &Machine, [rows, columns]: [usize; 2], planes: usize) -> f64 {
         let area = rows as f64 * columns as f64;
         let lanes = problem.isa.lanes(problem.element) as f64;
         let level = Self::fft_level(problem, machine);
         let levels = if rows > 1 && !is_plane(problem) { (rows as f64).log2() } else { area.log2() };
         // Of tables and kernels as many bytes pass as of the pair itself.
-        let bytes = area * (4 * problem.element.size()) as f64;
+        let bytes = area * (4 * problem.element.size() * planes) as f64;
         let beyond = match machine.has_near_l3 {
             _ if bytes <= machine.l2 as f64 / 2.0 => 1.0,
             true => Self::BEYOND_NEAR,
             false => Self::BEYOND,
         };
         let far = Self::fft_far(machine, bytes);
-        Self::fft_start(problem) + area / lanes * levels * level * beyond * far
+        Self::fft_start(problem) / planes as f64 + area / lanes * levels * level * beyond * far
     }
 
     /// Factor to transforms among so many bytes.
@@ -131,13 +133,13 @@ impl Constants {
     }
 
     /// Cycles for copies of what lies at an edge, or of all where columns are not neighbours in memory.
-    fn fft_copies(problem: &Problem, [rows, columns]: [usize; 2], pairs: f64) -> f64 {
+    fn fft_copies(problem: &Problem, [rows, columns]: [usize; 2], planes: usize, pairs: f64) -> f64 {
         let area = 2.0 * rows as f64 * columns as f64;
         let conv = &problem.conv;
         let is_apart = |layout: Layout, channels: usize| layout == Layout::Nhwc && channels > 1;
         let apart =
             is_apart(conv.input_layout, conv.channels_in) || is_apart(conv.output_layout, conv.channels_out);
-        if apart || problem.rows.stride * problem.columns.stride > 1 {
+        if (apart && planes == 1) || problem.rows.stride * problem.columns.stride > 1 {
             let channels = problem.conv.channels_in.max(problem.conv.channels_out);
             let lines = (channels * problem.element.size()) as f64 / LINE;
             return pairs * area * (Self::STRIDED + Self::OWN_LINE * lines.min(1.0));
@@ -153,10 +155,17 @@ impl Constants {
         pairs * area * (2.0 / across).min(1.0) * (Self::STAGED + Self::STAGED_ROW / columns as f64)
     }
 
-    /// Predicted seconds of `fft` by pairs of tiles of `[rows, columns]`, one channel at a time.
-    pub(crate) fn fft_pairs(problem: &Problem, machine: &Machine, tile: [usize; 2], pairs: f64) -> f64 {
+    /// Predicted seconds of `fft` by pairs of tiles of `[rows, columns]`, so many planes at a time.
+    pub(crate) fn fft_pairs(
+        problem: &Problem,
+        machine: &Machine,
+        tile: [usize; 2],
+        planes: usize,
+        pairs: f64,
+    ) -> f64 {
         let pairs = pairs.ceil();
-        let compute = pairs * Self::fft_pair(problem, machine, tile) + Self::fft_copies(problem, tile, pairs);
+        let copies = Self::fft_copies(problem, tile, planes, pairs);
+        let compute = pairs * Self::fft_pair(problem, machine, tile, planes) + copies;
         let memory = Self::memory(problem, machine);
         let beside = if is_plane(problem) { Self::BESIDE } else { Self::BESIDE_LINES };
         (compute.max(memory) + beside * compute.min(memory) + Self::TASK) / Self::CLOCK
@@ -174,8 +183,8 @@ impl Constants {
         let area = tile[0] as f64 * tile[1] as f64;
         let lanes = problem.isa.lanes(problem.element) as f64;
         // Half a pair of transforms for each input, half for each output.
-        let transforms = pairs * (inputs + outputs) / 2.0 * Self::fft_pair(problem, machine, tile);
-        let staged = Self::fft_copies(problem, tile, pairs) * (inputs + outputs) / 2.0;
+        let transforms = pairs * (inputs + outputs) / 2.0 * Self::fft_pair(problem, machine, tile, 1);
+        let staged = Self::fft_copies(problem, tile, 1, pairs) * (inputs + outputs) / 2.0;
         let rate = lanes * Self::vector_rate(problem, machine) * Self::PRODUCTS;
         let products = 4.0 * pairs * area * inputs * outputs / rate;
         let bytes = area * (2 * problem.element.size()) as f64;

@@ -10,7 +10,7 @@ use crate::microkernel::Vouched;
 use crate::microkernel::fft::line_tile::LineTile;
 use crate::microkernel::fft::plane_tile::PlaneTile;
 use crate::microkernel::fft::spectrum_tile::{DealElements, SpectrumTile, tile};
-use crate::microkernel::fft::{Band, Pair, Stage};
+use crate::microkernel::fft::{Band, MOST_PLANES, Offsets, Pair, Stage};
 
 /// Whole numbers from -8 to 8, halved, beginning anywhere.
 fn numbers<T: Element>(count: usize, seed: usize) -> Vec<T> {
@@ -78,7 +78,8 @@ impl<T: Element> Way<T> {
         let rows: [Vec<*const T>; 2] = rows;
         let to = y.as_mut_ptr();
         let target = Pair { re: to, im: to.wrapping_add(area), row_step: step };
-        let (before, after) = ([T::default(); 2], [T::from_f64(3.0), T::from_f64(-2.0)]);
+        let [before, after] = [[0.0, 0.0], [3.0, -2.0]]
+            .map(|values| Offsets::new(values.map(|value| [T::from_f64(value); MOST_PLANES]), 1));
         let (work, kernel) = (work.as_mut_ptr(), kernel.as_ptr());
         // SAFETY: the lengths have just been checked.
         let _vouched = unsafe { Vouched::new() };
@@ -118,6 +119,7 @@ impl<T: Element> Way<T> {
             column: column.as_mut_ptr(),
             rows: self.rows,
             columns: self.columns,
+            planes: 1,
             kept: [[self.rows, self.columns]; 2],
             next: 0,
             along_columns: levels,

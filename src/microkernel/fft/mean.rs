@@ -1,6 +1,6 @@
 //! About the mean of a tile, from a sample of it.
 
-use super::Band;
+use super::{Band, MOST_LANES, MOST_PLANES, Planes};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 use crate::microkernel::Vouched;
@@ -9,62 +9,76 @@ use crate::microkernel::Vouched;
 /// make a mean that is worse than none.
 const SAMPLE: u32 = 7;
 
-/// A value near the mean of the first `rows` x `columns` values of one part of a pair, zero if there are none. Any value
-/// would be right: it is taken from the inputs and given back to the results, and the closer it is to the mean, the less
-/// is lost to rounding between.
+/// Values near the means of the first `rows` x `columns` values of one part of a pair, one for each of `planes` planes
+/// whose columns stand by turns; zero if there are none. Any value would be right: it is taken from the inputs and given
+/// back to the results, and the closer it is to the mean, the less is lost to rounding between.
 ///
 /// # Safety
 /// Whoever makes it vouches that the bands are readable for so many rows and columns, the latter a multiple of the lanes.
-pub(crate) struct SampleMean<'a, T> {
+pub(crate) struct SampleMeans<'a, T> {
     pub(crate) bands: &'a [Band<T>],
     pub(crate) part: usize,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
+    pub(crate) planes: usize,
     pub(crate) _vouched: Vouched,
 }
 
-impl<T: Element> Microkernel<T> for SampleMean<'_, T> {
-    type Output = T;
+impl<T: Element> Microkernel<T> for SampleMeans<'_, T> {
+    type Output = Planes<T>;
 
     #[inline(always)]
-    fn run<I: Lanes<T>>(self, isa: I) -> T {
+    fn run<I: Lanes<T>>(self, isa: I) -> Planes<T> {
         let vectors = self.columns / I::LANES;
         let all = self.rows * vectors;
+        let mut means = [T::default(); MOST_PLANES];
         if all == 0 {
-            return T::default();
+            return means;
         }
-        let values = 1 << SAMPLE.max((all * I::LANES).ilog2().div_ceil(2));
+        let values = self.planes << SAMPLE.max((all * I::LANES / self.planes).max(1).ilog2().div_ceil(2));
         let count = (values / I::LANES).clamp(1, all);
         let apart = all / count;
-        let mut sum = isa.splat(T::default());
+        // Of vectors that begin with the same plane.
+        let mut sums = [[T::default(); MOST_LANES]; MOST_PLANES];
+        let mut counts = [0; MOST_PLANES];
         for i in 0..count {
             // Along diagonals, so that rows and columns are met alike.
             let row = i * apart / vectors;
             let column = (i * apart + row) % vectors * I::LANES;
-            for band in self.bands {
-                if column < band.end {
-                    // SAFETY: row < rows, and the column is one of the band.
-                    sum = unsafe { isa.add(sum, isa.load((*band.rows[self.part].add(row)).add(column))) };
-                    break;
+            let plane = column % self.planes;
+            counts[plane] += 1;
+            let sum = sums[plane].as_mut_ptr();
+            // SAFETY: row < rows, and column < columns; no vector has more lanes.
+            unsafe { isa.store(sum, isa.add(isa.load(sum), self.load(isa, row, column))) };
+        }
+        for (plane, mean) in means.iter_mut().enumerate().take(self.planes) {
+            let mut taken = 0;
+            for (first, (sums, &vectors)) in sums.iter().zip(&counts).enumerate().take(self.planes) {
+                let lane = (plane + self.planes - first) % self.planes;
+                for &sum in sums[..I::LANES].iter().skip(lane).step_by(self.planes) {
+                    *mean = *mean + sum;
+                    taken += vectors;
                 }
             }
+            *mean = *mean * T::from_f64(1.0 / f64::from(taken.max(1)));
         }
-        total(isa, sum) * T::from_f64(1.0 / (count * I::LANES) as f64)
+        means
     }
 }
 
-/// The sum of the lanes, by halves.
-#[inline(always)]
-fn total<T: Element, I: Lanes<T>>(isa: I, vector: I::Vector) -> T {
-    let mut lanes = [T::default(); 16];
-    // SAFETY: no vector has more lanes.
-    unsafe { isa.store(lanes.as_mut_ptr(), vector) };
-    let mut count = I::LANES;
-    while count > 1 {
-        count /= 2;
-        for i in 0..count {
-            lanes[i] = lanes[i] + lanes[i + count];
+impl<T: Element> SampleMeans<'_, T> {
+    /// The vector of columns from `column` on of a row.
+    ///
+    /// # Safety
+    /// It is one of those that the maker vouches for.
+    #[inline(always)]
+    unsafe fn load<I: Lanes<T>>(&self, isa: I, row: usize, column: usize) -> I::Vector {
+        for band in self.bands {
+            if column < band.end {
+                // SAFETY: vouched for by the caller.
+                return unsafe { isa.load((*band.rows[self.part].add(row)).add(column)) };
+            }
         }
+        isa.splat(T::default())
     }
-    lanes[0]
 }

@@ -52,6 +52,39 @@ pub(crate) struct Band<T> {
 /// Values, of both parts of a pair.
 pub(crate) type Both<T> = [T; 2];
 
+/// Most planes whose columns stand by turns, side by side.
+pub(crate) const MOST_PLANES: usize = 4;
+
+/// Values, of planes side by side; those of planes that are not there do not count.
+pub(crate) type Planes<T> = [T; MOST_PLANES];
+
+/// What is taken from the values of two tiles or added to them, lane by lane of any vector of columns.
+#[derive(Clone, Copy)]
+pub(crate) struct Offsets<T> {
+    planes: usize,
+    /// Those of the planes by turns, as many as a vector has lanes at most, from any of them on.
+    turns: Both<[T; MOST_LANES + MOST_PLANES]>,
+}
+
+/// Lanes of the widest vector.
+const MOST_LANES: usize = 16;
+
+impl<T: Copy> Offsets<T> {
+    /// Of so many planes side by side.
+    pub(crate) fn new(values: Both<Planes<T>>, planes: usize) -> Self {
+        debug_assert!((1..=MOST_PLANES).contains(&planes));
+        let turns = values.map(|values| core::array::from_fn(|i| values[i % planes]));
+        Offsets { planes, turns }
+    }
+
+    /// Those of the vector of columns that begins with `first`, either part.
+    #[inline(always)]
+    fn at(&self, first: usize) -> Both<*const T> {
+        let turn = if self.planes == 1 { 0 } else { first % self.planes };
+        [self.turns[0][turn..].as_ptr(), self.turns[1][turn..].as_ptr()]
+    }
+}
+
 pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
     spectrum_tile::hot_loops(registers)
 }

@@ -43,8 +43,8 @@ pub(super) const LEAVE: u8 = 3;
 /// What happens at the ends of the way.
 #[derive(Clone, Copy)]
 pub(super) struct Ends<T> {
-    /// Taken from each value on entering, added on leaving; of the real and the imaginary part.
-    pub(super) offset: Both<T>,
+    /// Where the lanes are that are taken from each vector on entering, added on leaving; of either part.
+    pub(super) offset: Both<*const T>,
     /// Elements, and lanes of each, that are written on leaving; of either part.
     pub(super) kept: Both<usize>,
     pub(super) lanes: Both<usize>,
@@ -64,15 +64,19 @@ struct Pass<T, S> {
 impl<T: Element, S: Source<T>> Pass<T, S> {
     /// # Safety
     /// `R * span` elements are readable at `from` and, but for those that are not kept on leaving, writable at `to`;
-    /// there are twiddle factors for `span` butterflies.
+    /// there are twiddle factors for `span` butterflies. A vector is readable at either offset on entering and leaving.
     #[inline(always)]
     unsafe fn run<I: Lanes<T>, const R: usize, const FACTORS: bool, const WAY: u8>(
         &self,
         ops: Arithmetic<T, I>,
     ) {
         let part = if FACTORS == SHARED { 1 } else { I::LANES };
-        let offset =
-            Complex { re: ops.isa.splat(self.ends.offset[0]), im: ops.isa.splat(self.ends.offset[1]) };
+        let mut offset = ops.zero();
+        if WAY == ENTER || WAY == LEAVE {
+            let [re, im] = self.ends.offset;
+            // SAFETY: vouched for by the caller.
+            offset = unsafe { Complex { re: ops.isa.load(re), im: ops.isa.load(im) } };
+        }
         let kept = self.ends.kept[0].max(self.ends.kept[1]);
         for j in 0..self.span {
             // SAFETY: butterfly j takes elements j + k * span, k < R, and R - 1 factors.
@@ -192,7 +196,7 @@ impl<T: Element> Passes<'_, T> {
         len: usize,
     ) {
         let ends =
-            Ends { offset: [T::default(); 2], kept: [len; 2], lanes: [I::LANES; 2], asks_ahead: false };
+            Ends { offset: [core::ptr::null(); 2], kept: [len; 2], lanes: [I::LANES; 2], asks_ahead: false };
         for i in 0..range.len() {
             let level = if WAY == FORWARD { range.start + i } else { range.end - 1 - i };
             let block = self.levels[level].radix * self.levels[level].span;

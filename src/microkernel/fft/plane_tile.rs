@@ -7,44 +7,47 @@
 //! ```
 //!
 //! Rows of a transposed square are frequencies, so that a tile is never put in order either. Vectors of columns that
-//! are not kept are left out of the way back. Where the kernel has one column, there is nothing along rows, and the
+//! are not kept are left out of the way back. Several planes may stand side by side, column by column in turn: for columns
+//! it is all the same, and along rows each takes every so many-th element. Where the kernel has one column, there is nothing along rows, and the
 //! product is made between the two transforms along columns.
 
 use super::arithmetic::{Arithmetic, ColumnsOfRows, Elements};
 use super::line_tile::transpose;
 use super::middle::Middle;
 use super::passes::{BACK, ENTER, Ends, FORWARD, LEAVE, SHARED};
-use super::{Band, Both, Pair, Passes, Stage};
+use super::{Band, Both, Offsets, Pair, Passes, Stage};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 use crate::microkernel::Vouched;
 
-/// Transforms two tiles of `rows` x `columns` values.
+/// Transforms two tiles of `rows` x `columns` values of each of `planes` planes side by side.
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
 /// * `along_columns` has at least one level besides its last, and is a transform of `rows` numbers whose lanes are
-///   independent, `along_rows` one of `columns`; both numbers are multiples of `lanes`, `columns` is `lanes` if there
-///   is no `along_rows`;
-/// * the bands of `source` end with all columns, and those of `rows` rows are readable from the end of the band before
+///   independent, `along_rows` one of `columns`; both numbers are multiples of `lanes`; if there is no `along_rows`,
+///   `columns` is `lanes`, and there is one plane;
+/// * the bands of `source` end with all columns of all planes, and those of `rows` rows are readable from the end of the band before
 ///   to their own, unless the stage is [`Stage::Back`];
 /// * both parts of `target` are writable for as many rows and columns as are `kept` of them, neither more than the tile
 ///   has, unless it is [`Stage::Forward`];
-/// * `work` is readable and writable for `2 * rows * columns` values, holds sums if the stage is [`Stage::Back`], and
+/// * `work` is readable and writable for `2 * rows * columns` values of each plane, holds sums if the stage is [`Stage::Back`], and
 ///   `column` for `2 * rows * lanes`; they meet neither of them nor each other;
-/// * `kernel` is readable for as many values as `work` if the stage is [`Stage::Convolve`].
+/// * `kernel` is readable for as many values as `work`, plane after plane, if the stage is [`Stage::Convolve`].
 pub(crate) struct PlaneTile<'a, T> {
     pub(crate) stage: Stage,
     pub(crate) source: &'a [Band<T>],
     pub(crate) target: Pair<T>,
     /// Taken from the inputs, and added to the results.
-    pub(crate) before: Both<T>,
-    pub(crate) after: Both<T>,
+    pub(crate) before: Offsets<T>,
+    pub(crate) after: Offsets<T>,
     pub(crate) work: *mut T,
     pub(crate) column: *mut T,
     pub(crate) kernel: *const T,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
+    pub(crate) planes: usize,
+    /// Rows and columns of either tile, the latter of all planes.
     pub(crate) kept: Both<[usize; 2]>,
     /// Columns from these tiles to the next pair, whose first ones are asked for.
     pub(crate) next: usize,
@@ -78,7 +81,8 @@ impl<T: Element> Microkernel<T> for PlaneTile<'_, T> {
                 }
             }
             match &self.along_rows {
-                Some(passes) => self.rows(ops, work, passes),
+                Some(passes) if self.planes == 1 => self.rows(ops, work, passes),
+                Some(passes) => self.rows_of_planes(ops, work, passes),
                 None => self.middle(ops, column, self.stage),
             }
             if self.stage != Stage::Forward {
@@ -106,7 +110,12 @@ impl<T: Element> PlaneTile<'_, T> {
         source: ColumnsOfRows<T>,
         column: Elements<T>,
     ) {
-        let ends = Ends { offset: self.before, kept: [0; 2], lanes: [I::LANES; 2], asks_ahead: false };
+        let ends = Ends {
+            offset: self.before.at(source.first),
+            kept: [0; 2],
+            lanes: [I::LANES; 2],
+            asks_ahead: false,
+        };
         let passes = &self.along_columns;
         // SAFETY: as the maker vouches.
         unsafe {
@@ -127,8 +136,12 @@ impl<T: Element> PlaneTile<'_, T> {
         let Pair { re, im, row_step } = self.target;
         let target = Elements { re: re.wrapping_add(first), im: im.wrapping_add(first), step: row_step };
         let lanes = self.kept.map(|[_, columns]| columns.saturating_sub(first).min(I::LANES));
-        let ends =
-            Ends { offset: self.after, kept: self.kept.map(|[rows, _]| rows), lanes, asks_ahead: true };
+        let ends = Ends {
+            offset: self.after.at(first),
+            kept: self.kept.map(|[rows, _]| rows),
+            lanes,
+            asks_ahead: true,
+        };
         let passes = &self.along_columns;
         // SAFETY: as the maker vouches.
         unsafe {
@@ -163,7 +176,7 @@ impl<T: Element> PlaneTile<'_, T> {
         work: Elements<T>,
     ) {
         for row in (0..self.rows).step_by(I::LANES) {
-            let (column, rows) = (column.from(row), work.from(row / I::LANES * self.columns));
+            let (column, rows) = (column.from(row), work.from(row / I::LANES * self.columns * self.planes));
             let (from, to) = if FORTH { (column, rows) } else { (rows, column) };
             // SAFETY: squares inside both.
             unsafe { transpose(ops, from, to) };
@@ -176,22 +189,62 @@ impl<T: Element> PlaneTile<'_, T> {
     /// As the maker vouches.
     #[inline(always)]
     unsafe fn rows<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>, passes: &Passes<'_, T>) {
-        let (len, levels) = (self.columns, 0..passes.levels.len());
         for row in 0..self.rows / I::LANES {
-            let elements = work.from(row * len);
-            let kernel = self.kernel.wrapping_add(row * len * 2 * I::LANES);
+            let kernel = self.kernel.wrapping_add(row * self.columns * 2 * I::LANES);
             // SAFETY: as the maker vouches.
             unsafe {
-                if self.stage == Stage::Convolve {
-                    self.ask_ahead(ops.isa, row * I::LANES);
-                }
-                if self.stage != Stage::Back {
-                    passes.in_place::<I, SHARED, FORWARD>(ops, levels.clone(), elements, len);
-                }
-                Middle { from: elements, to: elements, kernel, len }.run(ops, passes.last, self.stage);
-                if self.stage != Stage::Forward {
-                    passes.in_place::<I, SHARED, BACK>(ops, levels.clone(), elements, len);
-                }
+                self.ask_ahead(ops.isa, row * I::LANES);
+                self.vector_of_rows(ops, work.from(row * self.columns), kernel, passes);
+            }
+        }
+    }
+
+    /// The same for planes side by side.
+    ///
+    /// # Safety
+    /// As the maker vouches.
+    #[inline(always)]
+    unsafe fn rows_of_planes<I: Lanes<T>>(
+        &self,
+        ops: Arithmetic<T, I>,
+        work: Elements<T>,
+        passes: &Passes<'_, T>,
+    ) {
+        for row in 0..self.rows / I::LANES {
+            // SAFETY: as the maker vouches.
+            unsafe { self.ask_ahead(ops.isa, row * I::LANES) };
+            for plane in 0..self.planes {
+                let first = work.from(row * self.columns * self.planes + plane);
+                let elements = Elements { step: first.step * self.planes as isize, ..first };
+                let place = (plane * self.rows / I::LANES + row) * self.columns;
+                let kernel = self.kernel.wrapping_add(place * 2 * I::LANES);
+                // SAFETY: as the maker vouches.
+                unsafe { self.vector_of_rows(ops, elements, kernel, passes) };
+            }
+        }
+    }
+
+    /// The transforms along a vector of rows of a plane.
+    ///
+    /// # Safety
+    /// As the maker vouches; the elements are those of the rows.
+    #[inline(always)]
+    unsafe fn vector_of_rows<I: Lanes<T>>(
+        &self,
+        ops: Arithmetic<T, I>,
+        elements: Elements<T>,
+        kernel: *const T,
+        passes: &Passes<'_, T>,
+    ) {
+        let (len, levels) = (self.columns, 0..passes.levels.len());
+        // SAFETY: vouched for by the caller.
+        unsafe {
+            if self.stage != Stage::Back {
+                passes.in_place::<I, SHARED, FORWARD>(ops, levels.clone(), elements, len);
+            }
+            Middle { from: elements, to: elements, kernel, len }.run(ops, passes.last, self.stage);
+            if self.stage != Stage::Forward {
+                passes.in_place::<I, SHARED, BACK>(ops, levels, elements, len);
             }
         }
     }
@@ -204,7 +257,7 @@ impl<T: Element> PlaneTile<'_, T> {
     #[inline(always)]
     unsafe fn ask_ahead<I: Lanes<T>>(&self, isa: I, first: usize) {
         let Pair { re, im, row_step } = self.target;
-        let Some(band) = self.source.last() else { return };
+        let Some(band) = self.source.last().filter(|_| self.stage == Stage::Convolve) else { return };
         for row in first..first + I::LANES {
             for (part, target) in [re, im].into_iter().enumerate() {
                 let target = target.wrapping_offset(row as isize * row_step);

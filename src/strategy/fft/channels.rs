@@ -11,8 +11,8 @@ use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::Error;
 use crate::microkernel::Vouched;
-use crate::microkernel::fft::Stage;
 use crate::microkernel::fft::spectrum_tile::{DealElements, SpectrumTile, tile};
+use crate::microkernel::fft::{MOST_PLANES, Offsets, Stage};
 use crate::problem::Problem;
 use crate::view::View;
 use crate::workspace::take;
@@ -120,7 +120,7 @@ impl<T: Element> ChannelsPlan<T> {
         let place = tiles.pair(task.item, task.first + pair);
         let channel = task.group * inputs + input;
         let source = tiles.source(call, channel, &place, &mut task.room);
-        tiles.fill_beyond(&source, &mut task.room, [T::default(); 2]);
+        tiles.fill_beyond(&source, &mut task.room, [[T::default(); MOST_PLANES]; 2]);
         let operands = Operands { source: &source.bands, ..Operands::inside(task.work, task.column) };
         // SAFETY: as in `pairs`; nothing is multiplied, and the target is not written.
         unsafe { tiles.transform(Stage::Forward, operands) };
@@ -172,7 +172,7 @@ impl<T: Element> ChannelsPlan<T> {
         let target = tiles.target(call, channel, &place);
         let operands = Operands {
             target: target.or_else(|| Some(tiles.staged(&task.room))),
-            after: [call.bias(channel); 2],
+            after: Offsets::new([[call.bias(channel); MOST_PLANES]; 2], 1),
             ..Operands::inside(sums, task.column)
         };
         // SAFETY: as in `pairs`; nothing is multiplied, and the source is not read.

@@ -2,10 +2,11 @@
 
 use super::super::Estimate;
 use super::source::book_room;
+use crate::conv::Layout;
 use crate::cost::{Constants, Machine, SHORTEST_TRANSFORM, shortest_line_transform};
 use crate::error::Declined;
-use crate::microkernel::fft::spectrum_tile;
-use crate::problem::{Axis, Problem};
+use crate::microkernel::fft::{MOST_PLANES, spectrum_tile};
+use crate::problem::{Axis, Problem, gcd};
 
 /// How one axis is cut.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,11 +74,23 @@ impl Lanes {
     }
 }
 
+/// Planes that are transformed side by side, if views are as the layouts say.
+fn planes_together(problem: &Problem, kind: Lanes) -> usize {
+    let conv = &problem.conv;
+    let are_neighbours = conv.input_layout == Layout::Nhwc && conv.output_layout == Layout::Nhwc;
+    let is_one_to_one = problem.group_in == 1 && problem.group_out == 1;
+    let is_dense = problem.rows.stride == 1 && problem.columns.stride == 1;
+    let is_apt = kind == Lanes::Both && are_neighbours && is_one_to_one && is_dense;
+    if is_apt && (1..=MOST_PLANES).contains(&conv.channels_in) { conv.channels_in } else { 1 }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Cut {
     pub(super) lanes: Lanes,
     pub(super) rows: AxisCut,
     pub(super) columns: AxisCut,
+    /// Planes whose tiles are transformed side by side: neighbours in memory, as the channels of a picture.
+    pub(super) planes: usize,
     /// Pairs of tiles that one task takes.
     pub(super) pairs: usize,
 }
@@ -108,9 +121,10 @@ impl Cut {
         let (rows, columns) = (&problem.rows, &problem.columns);
         let kind = Lanes::of(problem);
         let one_row = AxisCut { transform: 1, outputs: 1, kept: 1, tiles: rows.output };
+        let planes = planes_together(problem, kind);
         let mut look = |rows, columns| {
             if let (Some(rows), Some(columns)) = (rows, columns) {
-                look(Cut { lanes: kind, rows, columns, pairs: 1 });
+                look(Cut { lanes: kind, rows, columns, planes, pairs: 1 });
             }
         };
         match kind {
@@ -123,7 +137,8 @@ impl Cut {
                 for height in lengths(rows, SHORTEST_TRANSFORM) {
                     for width in lengths(columns, SHORTEST_TRANSFORM) {
                         // Where it costs no tile, each starts with a whole vector of the output.
-                        let [whole, any] = [lanes, 1].map(|multiple| AxisCut::new(columns, width, multiple));
+                        let [whole, any] = [lanes / gcd(lanes, planes), 1]
+                            .map(|multiple| AxisCut::new(columns, width, multiple));
                         let aligned = whole.filter(|cut| any.is_some_and(|any| cut.tiles <= any.tiles));
                         look(AxisCut::new(rows, height, 1), aligned.or(any));
                     }
@@ -137,9 +152,19 @@ impl Cut {
         problem.group_in == 1 && problem.group_out == 1
     }
 
-    /// Values of one of the two parts of a tile.
+    /// Values of one of the two parts of a tile of a plane.
     pub(super) fn area(&self) -> usize {
         self.rows.transform.saturating_mul(self.columns.transform)
+    }
+
+    /// Values of a row of all planes.
+    pub(super) fn width(&self) -> usize {
+        self.columns.transform.saturating_mul(self.planes)
+    }
+
+    /// Values of both parts of a tile of all planes.
+    pub(super) fn pair_len(&self) -> usize {
+        self.area().saturating_mul(self.planes).saturating_mul(2)
     }
 
     /// Numbers that one transform takes.
@@ -215,7 +240,7 @@ impl Cut {
         let real = |count: usize| count.saturating_mul(problem.element.size());
         let [inputs, sums] = self.spectra_len(problem);
         book_room(self, problem.element.size())
-            .add::<u8>(real(self.area().saturating_mul(2)))
+            .add::<u8>(real(self.pair_len()))
             .add::<u8>(real(self.column_len(problem)))
             .add::<u8>(real(inputs))
             .add::<u8>(real(sums))
@@ -226,7 +251,7 @@ impl Cut {
         let pairs = self.tiles().div_ceil(2) as f64 * (problem.batch() * problem.groups()) as f64;
         let tile = [self.rows.transform, self.columns.transform];
         if self.is_plain(problem) {
-            return Constants::fft_pairs(problem, machine, tile, pairs);
+            return Constants::fft_pairs(problem, machine, tile, self.planes, pairs);
         }
         let tasks = (self.tasks() * problem.batch() * problem.groups()) as f64;
         Constants::fft_channels(problem, machine, tile, pairs, tasks)

@@ -14,9 +14,9 @@ use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::Error;
 use crate::microkernel::Vouched;
-use crate::microkernel::fft::Stage;
 use crate::microkernel::fft::ahead::AskFor;
 use crate::microkernel::fft::spectrum_tile::DealElements;
+use crate::microkernel::fft::{Offsets, Stage};
 use crate::problem::Problem;
 use crate::view::View;
 use crate::workspace::{bytes_of, take};
@@ -44,12 +44,13 @@ const CACHE_LINE: usize = 64;
 const SHORT: usize = 8 << 10;
 
 impl<T: Element> PairsPlan<T> {
-    /// Item, channel and pair of a task.
+    /// Item, first channel and pair of a task.
     fn place(&self, task: usize) -> [usize; 3] {
         let (problem, pairs) = (&self.tiles.problem, self.tiles.cut.tasks());
         let is_interleaved = problem.conv.input_layout == Layout::Nhwc;
         let together = if is_interleaved { CACHE_LINE / problem.element.size() } else { 1 };
-        place(task, [problem.groups(), pairs], together)
+        let [item, channels, pair] = place(task, [problem.groups() / self.tiles.cut.planes, pairs], together);
+        [item, channels * self.tiles.cut.planes, pair]
     }
 
     /// Asks for where results will be written, and for the inputs of the next pair of an item and a channel.
@@ -154,7 +155,7 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
 
     fn tasks(&self) -> usize {
         let problem = &self.tiles.problem;
-        problem.batch() * problem.groups() * self.tiles.cut.tasks()
+        problem.batch() * problem.groups() / self.tiles.cut.planes * self.tiles.cut.tasks()
     }
 
     fn workspace(&self) -> usize {
@@ -166,14 +167,17 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
         let (problem, area) = (&tiles.problem, tiles.cut.area());
         let [item, channel, index] = self.place(task);
         let mut room = Room::take(&tiles.cut, &mut workspace);
-        let work = take::<T>(&mut workspace, 2 * area);
+        let work = take::<T>(&mut workspace, tiles.cut.pair_len());
         let column = take::<T>(&mut workspace, tiles.cut.column_len(problem));
         let pair = tiles.pair(item, index);
         let source = tiles.source(call, channel, &pair, &mut room);
         let before = tiles.means(&source);
         tiles.fill_beyond(&source, &mut room, before);
-        let sum = call.packed[call.packed.len() - problem.groups() + channel];
-        let after = [before[0] * sum + call.bias(channel), before[1] * sum + call.bias(channel)];
+        let (planes, sums) = (tiles.cut.planes, call.packed.len() - problem.groups());
+        let mut after = before;
+        for (means, plane) in after.iter_mut().flat_map(|means| means.iter_mut().zip(0..planes)) {
+            *means = *means * call.packed[sums + channel + plane] + call.bias(channel + plane);
+        }
         let target = tiles.target(call, channel, &pair);
         if self.asks_ahead {
             self.ask_ahead(call, [item, channel, index + 1], target);
@@ -181,9 +185,10 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
         let operands = Operands {
             source: &source.bands,
             target: target.or_else(|| Some(tiles.staged(&room))),
-            before,
-            after,
-            kernel: call.packed[channel * 2 * area..][..2 * area].as_ptr(),
+            before: Offsets::new(before, planes),
+            after: Offsets::new(after, planes),
+            planes,
+            kernel: call.packed[channel * 2 * area..][..2 * area * planes].as_ptr(),
             ..Operands::inside(work, column)
         };
         // SAFETY: buffers of the sizes that the cut books and packs; the source lies in the input or in the room, the

@@ -12,8 +12,8 @@ use super::tiles::{Tile, TilePair, Tiles};
 use crate::call::Call;
 use crate::element::Element;
 use crate::microkernel::Vouched;
-use crate::microkernel::fft::mean::SampleMean;
-use crate::microkernel::fft::{Band, Both, Pair};
+use crate::microkernel::fft::mean::SampleMeans;
+use crate::microkernel::fft::{Band, Both, Pair, Planes};
 use crate::problem::Axis;
 use crate::window::Place;
 use crate::workspace::{Booking, take};
@@ -29,7 +29,7 @@ pub(super) struct Room<'a, T> {
     /// Both tiles, and the spare rows: pointers, since the tables point into them while they are written.
     staging: *mut T,
     spare: *mut T,
-    /// Rows and columns of a tile.
+    /// Rows of a tile, and values in each.
     size: [usize; 2],
     /// Of either part, where its rows are in the input, and where they are in staging.
     rows: Both<&'a mut [*const T]>,
@@ -40,17 +40,15 @@ pub(super) struct Room<'a, T> {
 pub(super) fn book_room(cut: &Cut, size: usize) -> Booking {
     let values = |count: usize| count.saturating_mul(size);
     let tables = (0..4).fold(Booking::new(), |booking, _| booking.add::<*const u8>(cut.rows.transform));
-    tables
-        .add::<u8>(values(cut.area().saturating_mul(2)))
-        .add::<u8>(values(cut.columns.transform.saturating_mul(SPARE)))
+    tables.add::<u8>(values(cut.pair_len())).add::<u8>(values(cut.width().saturating_mul(SPARE)))
 }
 
 impl<'a, T: Element> Room<'a, T> {
     pub(super) fn take(cut: &Cut, memory: &mut &'a mut [u8]) -> Self {
-        let size = [cut.rows.transform, cut.columns.transform];
+        let size = [cut.rows.transform, cut.width()];
         let [rows, staged] = [(); 2].map(|()| [(); 2].map(|()| take::<*const T>(memory, size[0])));
         let room = Room {
-            staging: take::<T>(memory, 2 * cut.area()).as_mut_ptr(),
+            staging: take::<T>(memory, cut.pair_len()).as_mut_ptr(),
             spare: take::<T>(memory, SPARE * size[1]).as_mut_ptr(),
             size,
             rows,
@@ -97,9 +95,19 @@ impl<'a, T: Element> Room<'a, T> {
         Pair { re: self.staging, im: self.staged_at(1, 0), row_step: self.size[1] as isize }
     }
 
-    /// The same, to be read.
-    pub(super) fn source(&self) -> Band<T> {
-        Band { rows: [self.staged[0].as_ptr(), self.staged[1].as_ptr()], end: self.size[1] }
+    /// The same, to be read up to this column.
+    pub(super) fn source(&self, end: usize) -> Band<T> {
+        Band { rows: [self.staged[0].as_ptr(), self.staged[1].as_ptr()], end }
+    }
+
+    /// The same, and a row that is free once inputs have been read.
+    pub(super) fn results(&mut self) -> (&mut [T], &mut [T]) {
+        let [rows, width] = self.size;
+        // SAFETY: as in `staged_row` and `spare_row`; the two are apart.
+        unsafe {
+            let tiles = slice::from_raw_parts_mut(self.staging, 2 * rows * width);
+            (tiles, slice::from_raw_parts_mut(self.spare, width))
+        }
     }
 }
 
@@ -107,10 +115,10 @@ impl<'a, T: Element> Room<'a, T> {
 struct Under {
     /// Where its first value stands in the input, row and column.
     corner: [isize; 2],
-    /// Rows and columns from there on that are the windows' or the input's, the columns in whole vectors. What is
-    /// beyond has no say in any output.
+    /// Rows from there on, and values of each in whole vectors, that are the windows' or the input's. What is beyond has
+    /// no say in any output.
     known: [usize; 2],
-    /// Columns in whole vectors that are read in place.
+    /// Values of a row in whole vectors that are read in place.
     inside: Range<usize>,
     /// Those that are staged, before them and behind.
     staged: [Range<usize>; 2],
@@ -146,14 +154,16 @@ impl<T: Element> Tiles<T> {
         let bands = [
             Band { rows: rows(0), end: left },
             Band { rows: rows(usize::MAX), end: right },
-            Band { rows: rows(1), end: self.cut.columns.transform },
+            Band { rows: rows(1), end: self.cut.width() },
         ];
         Source { bands, under }
     }
 
     fn under(&self, call: &Call<'_, T>, tile: Option<Tile>) -> Under {
         let (rows, columns) = (&self.problem.rows, &self.problem.columns);
-        let [height, width] = [self.cut.rows.transform, self.cut.columns.transform];
+        let (planes, [height, length]) =
+            (self.cut.planes, [self.cut.rows.transform, self.cut.columns.transform]);
+        let width = self.cut.width();
         let Some(Tile { first, outputs }) = tile else {
             return Under { corner: [0; 2], known: [0; 2], inside: 0..width, staged: [0..0, 0..0] };
         };
@@ -164,13 +174,14 @@ impl<T: Element> Tiles<T> {
         };
         let known = [
             known(rows, corner[0], outputs[0], height),
-            known(columns, corner[1], outputs[1], width).next_multiple_of(self.lanes).min(width),
+            (known(columns, corner[1], outputs[1], length) * planes).next_multiple_of(self.lanes).min(width),
         ];
-        let start = place(-corner[1], width).next_multiple_of(self.lanes);
-        let end = place(columns.input as isize - corner[1], width) / self.lanes * self.lanes;
+        let start = (place(-corner[1], length) * planes).next_multiple_of(self.lanes);
+        let end = place(columns.input as isize - corner[1], length) * planes / self.lanes * self.lanes;
         let is_all = start == 0 && end == width;
-        let is_in_place =
-            call.input_strides[3] == 1 && start < end && (is_all || self.cut.lanes != Lanes::Samples);
+        let are_neighbours =
+            call.input_strides[3] == planes as isize && (planes == 1 || call.input_strides[1] == 1);
+        let is_in_place = are_neighbours && start < end && (is_all || self.cut.lanes != Lanes::Samples);
         let inside = if is_in_place { start..end } else { width..width };
         Under { corner, known, inside, staged: [0..0, 0..0] }
     }
@@ -178,7 +189,7 @@ impl<T: Element> Tiles<T> {
     /// Where the first and the second of three bands of columns end, so that either tile is staged in the outer ones or
     /// in place in all of them; else everything is one band, staged or in place.
     fn ends(&self, under: &mut Both<Under>) -> [usize; 2] {
-        let width = self.cut.columns.transform;
+        let width = self.cut.width();
         let left = under[0].inside.start.max(under[1].inside.start);
         let right = under[0].inside.end.min(under[1].inside.end);
         let [left, right] = if left <= right { [left, right] } else { [width; 2] };
@@ -238,46 +249,67 @@ impl<T: Element> Tiles<T> {
         (part, under): (usize, &Under),
         room: &mut Room<'_, T>,
     ) {
-        let plane = call.plane(&self.problem, item, channel, &self.extensions);
-        let ([y, x], [rows, columns]) = (under.corner, under.known);
+        let (problem, planes) = (&self.problem, self.cut.planes);
+        let plane = call.plane(problem, item, channel, &self.extensions);
+        let pixels =
+            (planes > 1).then(|| call.pixels(problem, item, channel..channel + planes, &self.extensions));
+        let ([y, x], [rows, values]) = (under.corner, under.known);
         for &Range { start, end } in &under.staged {
-            let end = end.min(columns);
-            if start < end {
-                for r in 0..rows {
-                    let to = room.staged_row(part, r, start..end);
-                    plane.read(y + r as isize, x + start as isize, 1, to);
+            let end = end.min(values);
+            if start >= end {
+                continue;
+            }
+            // Whole pixels, some values of which may be staged without need.
+            let (first, last) = (start / planes, end.div_ceil(planes));
+            for r in 0..rows {
+                let to = room.staged_row(part, r, first * planes..last * planes);
+                let (y, x) = (y + r as isize, x + first as isize);
+                match &pixels {
+                    Some(pixels) => pixels.read(y, x, 1, planes, to),
+                    None => plane.read(y, x, 1, to),
                 }
             }
         }
     }
 
-    /// About the mean of either tile.
-    pub(super) fn means(&self, source: &Source<T>) -> Both<T> {
+    /// About the means of either tile, plane by plane.
+    pub(super) fn means(&self, source: &Source<T>) -> Both<Planes<T>> {
+        let (bands, planes) = (&source.bands, self.cut.planes);
         [0, 1].map(|part| {
             let [rows, columns] = source.under[part].known;
             // SAFETY: `source` has found so many rows and columns.
             let _vouched = unsafe { Vouched::new() };
-            T::dispatch(self.problem.isa, SampleMean { bands: &source.bands, part, rows, columns, _vouched })
+            T::dispatch(self.problem.isa, SampleMeans { bands, part, rows, columns, planes, _vouched })
         })
     }
 
     /// Fills what is beyond either tile.
-    pub(super) fn fill_beyond(&self, source: &Source<T>, room: &mut Room<'_, T>, values: Both<T>) {
-        let height = self.cut.rows.transform;
-        for (part, (under, value)) in source.under.iter().zip(values).enumerate() {
+    pub(super) fn fill_beyond(&self, source: &Source<T>, room: &mut Room<'_, T>, values: Both<Planes<T>>) {
+        let (height, planes) = (self.cut.rows.transform, self.cut.planes);
+        for (part, (under, values)) in source.under.iter().zip(values).enumerate() {
             let [rows, columns] = under.known;
             if rows < height {
-                room.spare_row(BEYOND + part).fill(value);
+                fill(room.spare_row(BEYOND + part), 0, &values[..planes]);
             }
             for Range { start, end } in under.staged.clone() {
                 for r in 0..height {
                     let known = if r < rows { columns.clamp(start, end) } else { start };
                     if known < end {
-                        room.staged_row(part, r, known..end).fill(value);
+                        fill(room.staged_row(part, r, known..end), known, &values[..planes]);
                     }
                 }
             }
         }
+    }
+}
+
+/// Fills columns from number `first` on, by turns with the values of the planes.
+fn fill<T: Element>(columns: &mut [T], first: usize, planes: &[T]) {
+    if let [value] = planes {
+        return columns.fill(*value);
+    }
+    for (i, column) in columns.iter_mut().enumerate() {
+        *column = planes[(first + i) % planes.len()];
     }
 }
 

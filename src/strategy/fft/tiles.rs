@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::fft::Levels;
 use crate::microkernel::fft::line_tile::LineTile;
 use crate::microkernel::fft::plane_tile::PlaneTile;
-use crate::microkernel::fft::{Band, Both, Pair, Passes, Stage};
+use crate::microkernel::fft::{Band, Both, MOST_PLANES, Offsets, Pair, Passes, Stage};
 use crate::microkernel::spectrum::FinishRow;
 use crate::microkernel::{Finish, Vouched};
 use crate::problem::Problem;
@@ -59,8 +59,10 @@ pub(super) struct Target<T> {
 pub(super) struct Operands<'a, T> {
     pub(super) source: &'a [Band<T>],
     pub(super) target: Option<Target<T>>,
-    pub(super) before: Both<T>,
-    pub(super) after: Both<T>,
+    pub(super) before: Offsets<T>,
+    pub(super) after: Offsets<T>,
+    /// Planes side by side.
+    pub(super) planes: usize,
     pub(super) work: *mut T,
     pub(super) column: *mut T,
     pub(super) kernel: *const T,
@@ -72,8 +74,9 @@ impl<T: Element> Operands<'_, T> {
         Operands {
             source: &[],
             target: None,
-            before: [T::default(); 2],
-            after: [T::default(); 2],
+            before: Offsets::new([[T::default(); MOST_PLANES]; 2], 1),
+            after: Offsets::new([[T::default(); MOST_PLANES]; 2], 1),
+            planes: 1,
             work: work.as_mut_ptr(),
             column: column.as_mut_ptr(),
             kernel: core::ptr::null(),
@@ -147,11 +150,14 @@ impl<T: Element> Tiles<T> {
 
     /// Where both tiles of a pair can be written in place: results finished but for the bias, all that a tile keeps.
     pub(super) fn target(&self, call: &Call<'_, T>, channel: usize, pair: &TilePair) -> Option<Target<T>> {
+        let (planes, strides) = (self.cut.planes, call.output_strides);
         let is_dense = self.problem.rows.stride == 1 && self.problem.columns.stride == 1;
-        if !is_dense || call.output_strides[3] != 1 || self.finish != Finish::plain() {
+        let are_neighbours = strides[3] == planes as isize && (planes == 1 || strides[1] == 1);
+        if !is_dense || !are_neighbours || self.finish != Finish::plain() {
             return None;
         }
-        let kept = pair.tiles.map(|tile| tile.map_or([0; 2], |tile| tile.outputs));
+        let values = |tile: Tile| [tile.outputs[0], tile.outputs[1] * planes];
+        let kept = pair.tiles.map(|tile| tile.map_or([0; 2], values));
         let are_vectors = kept == [[1, self.cut.columns.outputs]; 2] && kept[0][1].is_multiple_of(self.lanes);
         if self.cut.lanes == Lanes::Samples && !are_vectors {
             return None;
@@ -165,31 +171,37 @@ impl<T: Element> Tiles<T> {
 
     /// All that both tiles keep, in staging.
     pub(super) fn staged(&self, room: &Room<'_, T>) -> Target<T> {
-        Target { place: room.target(), kept: [[self.cut.rows.kept, self.cut.columns.kept]; 2] }
+        Target {
+            place: room.target(),
+            kept: [[self.cut.rows.kept, self.cut.columns.kept * self.cut.planes]; 2],
+        }
     }
 
-    /// Finishes and writes the tiles of a pair from staging, where the bias has been added already.
+    /// Finishes and writes the tiles of a pair from staging, where the bias has been added already. Channels are those of
+    /// the planes from this one on.
     pub(super) fn write(&self, call: &Call<'_, T>, channel: usize, pair: &TilePair, room: &mut Room<'_, T>) {
-        let problem = &self.problem;
+        let (problem, planes) = (&self.problem, self.cut.planes);
         let [row_step, column_step] = [problem.rows.stride, problem.columns.stride];
-        let width = self.cut.columns.transform;
-        for (tile, staging) in pair.tiles.iter().flatten().zip(room.tiles().chunks_exact_mut(self.cut.area()))
-        {
-            let rows = staging.chunks_exact_mut(width).step_by(row_step).take(tile.outputs[0]);
+        let (tiles, line) = room.results();
+        for (tile, staging) in pair.tiles.iter().flatten().zip(tiles.chunks_exact_mut(tiles.len() / 2)) {
+            let rows = staging.chunks_exact(self.cut.width()).step_by(row_step).take(tile.outputs[0]);
             for (r, row) in rows.enumerate() {
-                if column_step > 1 {
-                    (1..tile.outputs[1]).for_each(|i| row[i] = row[i * column_step]);
+                for plane in 0..planes {
+                    let sums = &mut line[..tile.outputs[1]];
+                    let values = row[plane..].iter().step_by(planes * column_step);
+                    sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum = value);
+                    let place = [tile.first[0] + r, tile.first[1]];
+                    let finish = FinishRow {
+                        sums,
+                        bias: T::default(),
+                        output: call.output_at(pair.item, channel + plane, place),
+                        step: call.output_strides[3],
+                        finish: self.finish,
+                        // SAFETY: the outputs of the tile are in the output view, whose shape was checked.
+                        _vouched: unsafe { Vouched::new() },
+                    };
+                    T::dispatch(problem.isa, finish);
                 }
-                let finish = FinishRow {
-                    sums: &row[..tile.outputs[1]],
-                    bias: T::default(),
-                    output: call.output_at(pair.item, channel, [tile.first[0] + r, tile.first[1]]),
-                    step: call.output_strides[3],
-                    finish: self.finish,
-                    // SAFETY: the outputs of the tile are in the output view, whose shape was checked.
-                    _vouched: unsafe { Vouched::new() },
-                };
-                T::dispatch(problem.isa, finish);
             }
         }
     }
@@ -200,7 +212,7 @@ impl<T: Element> Tiles<T> {
     /// The operands have the sizes of the cut, as [`LineTile`] and [`PlaneTile`] ask for, and do not meet but for
     /// source and target; both are there where the stage asks for them.
     pub(super) unsafe fn transform(&self, stage: Stage, operands: Operands<'_, T>) {
-        let Operands { source, target, before, after, work, column, kernel } = operands;
+        let Operands { source, target, before, after, planes, work, column, kernel } = operands;
         // SAFETY: vouched for by the caller; the tables were made for these sizes.
         let _vouched = unsafe { Vouched::new() };
         let (levels, across): (Passes<'_, T>, Passes<'_, T>) = (self.levels.passes(), self.across.passes());
@@ -240,8 +252,9 @@ impl<T: Element> Tiles<T> {
             kernel,
             rows,
             columns,
+            planes,
             kept,
-            next: 2 * self.cut.columns.outputs,
+            next: 2 * self.cut.columns.outputs * planes,
             along_columns: levels,
             along_rows,
             _vouched,
@@ -260,8 +273,8 @@ impl<T: Element> Tiles<T> {
         column: &mut [T],
     ) -> f64 {
         let [.., rows, columns] = kernel.dims();
-        let width = self.cut.columns.transform;
-        let copies = if self.cut.lanes == Lanes::Columns { width } else { 1 };
+        let width = self.cut.width();
+        let copies = if self.cut.lanes == Lanes::Columns { self.cut.columns.transform } else { 1 };
         let staging = room.tiles();
         staging.fill(T::default());
         let mut sum = 0.0;
@@ -273,7 +286,8 @@ impl<T: Element> Tiles<T> {
                 staging[at..at + copies].fill(value);
             }
         }
-        let operands = Operands { source: &[room.source()], ..Operands::inside(work, column) };
+        let operands =
+            Operands { source: &[room.source(self.cut.columns.transform)], ..Operands::inside(work, column) };
         // SAFETY: the room, work and column have the sizes of the cut, which `packing` states; nothing is multiplied.
         unsafe { self.transform(Stage::Forward, operands) };
         sum
