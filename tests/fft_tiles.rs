@@ -17,9 +17,9 @@ fn pairs<T: Element>(conv: Conv, isa: InstructionSet) -> Option<(Conv, [usize; 2
 }
 
 /// Whole numbers come out exactly after rounding.
-fn check<T: Element>(conv: &Conv, random: &mut Random) {
+fn check<T: Element>(conv: &Conv, layout: Layout, random: &mut Random) {
     let plan: Plan<T> = conv.plan().expect("a valid request");
-    let operands = Operands::<T>::new(conv, Layout::Nchw, random, |random, count| random.integers(count, 4));
+    let operands = Operands::<T>::new(conv, layout, random, |random, count| random.integers(count, 4));
     let exact = operands.reference(conv);
     let computed = operands.execute(&plan, false);
     for (i, (value, exact)) in computed.iter().zip(&exact).enumerate() {
@@ -47,7 +47,7 @@ fn lengths_around_tiles<T: Element>() {
                         else {
                             continue;
                         };
-                        check::<T>(&conv, &mut random);
+                        check::<T>(&conv, Layout::Nchw, &mut random);
                         checked += 1;
                     }
                 }
@@ -86,7 +86,7 @@ fn planes_around_tiles<T: Element>() {
                             .padding(Padding::Full)
                             .workspace_limit(60 << 10);
                         if let Some((conv, _)) = pairs::<T>(conv, isa) {
-                            check::<T>(&conv, &mut random);
+                            check::<T>(&conv, Layout::Nchw, &mut random);
                             checked[usize::from(channels != [1, 1])] += 1;
                         }
                     }
@@ -101,6 +101,132 @@ fn planes_around_tiles<T: Element>() {
 fn planes_around_tiles_of_images() {
     planes_around_tiles::<f32>();
     planes_around_tiles::<f64>();
+}
+
+const BORDERS: [Border; 6] = [
+    Border::Zero,
+    Border::Constant(7.0),
+    Border::Replicate,
+    Border::Symmetric,
+    Border::Reflect101,
+    Border::Wrap,
+];
+
+/// Channels side by side, in several tiles, in memory as the plan expects it and otherwise.
+fn pictures<T: Element>() {
+    let mut random = Random(65);
+    let mut several = 0;
+    for &isa in InstructionSet::available().unwrap() {
+        for channels in 1..=5 {
+            for (i, border) in BORDERS.into_iter().enumerate() {
+                for (padding, dims) in
+                    [(Padding::Same, [33, 40]), (Padding::Valid, [50, 71]), (Padding::Full, [9, 90])]
+                {
+                    let conv = Conv::d2(dims, [5 + i % 2, 4])
+                        .channels(channels, channels)
+                        .groups(channels)
+                        .layout(Layout::Nhwc)
+                        .border(border)
+                        .padding(padding)
+                        .workspace_limit(channels * (14 << 10));
+                    let Some((conv, [_, columns])) = pairs::<T>(conv, isa) else { continue };
+                    check::<T>(&conv, Layout::Nhwc, &mut random);
+                    check::<T>(&conv, Layout::Nchw, &mut random);
+                    several += usize::from(columns < dims[1]);
+                }
+            }
+        }
+    }
+    assert!(several > 50, "{several} requests were cut into several tiles");
+}
+
+#[test]
+fn pictures_in_tiles() {
+    pictures::<f32>();
+    pictures::<f64>();
+}
+
+/// What is outside of the input, and under no window, has no say, be it a NaN.
+#[test]
+fn borders_where_nothing_is_padded_are_not_read() {
+    let mut random = Random(66);
+    for &isa in InstructionSet::available().unwrap() {
+        for (dims, kernel, channels) in
+            [([100, 101], [9, 9], 1), ([37, 90], [5, 6], 3), ([1, 1000], [1, 77], 1), ([300, 11], [55, 1], 1)]
+        {
+            let conv = Conv::d2(dims, kernel).channels(channels, channels).groups(channels);
+            let conv = conv.layout(Layout::Nhwc).border(Border::Constant(f64::NAN));
+            if let Some((conv, _)) = pairs::<f32>(conv, isa) {
+                check::<f32>(&conv, Layout::Nhwc, &mut random);
+            }
+        }
+    }
+}
+
+/// Tiles that are written in place leave what lies between the rows and pixels of the output as it is.
+#[test]
+fn nothing_is_written_beside_the_output() {
+    let mut random = Random(67);
+    for &isa in InstructionSet::available().unwrap() {
+        for (channels, pixel) in [(1, 1), (3, 3), (4, 4), (3, 5), (1, 2)] {
+            let conv = Conv::d2([75, 83], [6, 5]).channels(channels, channels).groups(channels);
+            let conv = conv.layout(Layout::Nhwc).workspace_limit(channels * (14 << 10));
+            let Some((conv, _)) = pairs::<f32>(conv, isa) else { continue };
+            let plan: Plan<f32> = conv.plan().unwrap();
+            let operands = Operands::<f32>::new(&conv, Layout::Nhwc, &mut random, |random, count| {
+                random.integers(count, 4)
+            });
+            let packed = plan.pack(operands.kernel(), operands.bias.as_deref()).unwrap();
+            let [_, _, rows, columns] = plan.output_shape();
+            let row = columns * pixel + 7;
+            let mut output = vec![f32::NAN; 1000 + rows * row];
+            let strides = [0, 1, row as isize, pixel as isize];
+            let to = ViewMut::strided(&mut output, 500, [1, channels, rows, columns], strides).unwrap();
+            plan.execute(&packed, operands.input(), to, &mut plan.workspace().unwrap()).unwrap();
+            let exact = operands.reference(&conv);
+            for (at, value) in output.iter().enumerate() {
+                let place = at.wrapping_sub(500);
+                let [y, x, c] = [place / row, place % row / pixel, place % row % pixel];
+                if place < rows * row && x < columns && c < channels {
+                    let expected = exact[(c * rows + y) * columns + x].value;
+                    assert_eq!(f64::from(*value).round(), expected, "{isa} {channels} {c} {y} {x}");
+                } else {
+                    assert!(value.is_nan(), "{isa} {channels}: {value} beside the output at {at}");
+                }
+            }
+        }
+    }
+}
+
+/// Pictures that are far from zero lose no more than what varies in them, at their ends as well, by a kernel whose taps
+/// add up to nothing.
+#[test]
+fn offsets_of_pictures_cost_nothing() {
+    let mut random = Random(68);
+    let half: Vec<f32> = random.reals(40);
+    let kernel: Vec<f32> =
+        half.iter().copied().chain([0.0]).chain(half.iter().rev().map(|tap| -tap)).collect();
+    let noise: Vec<f32> = random.reals(103 * 131);
+    let input: Vec<f32> = noise.iter().map(|x| x + 1e4).collect();
+    let largest = noise.iter().map(|x| f64::from(x.abs())).fold(0.0, f64::max);
+    for &isa in InstructionSet::available().unwrap() {
+        for limit in [40 << 10, 1 << 20] {
+            let conv = Conv::d2([103, 131], [9, 9]).workspace_limit(limit);
+            let Some((conv, [rows, columns])) = pairs::<f32>(conv, isa) else { continue };
+            let exact = View::plane(&input, [103, 131]).and_then(|input| {
+                let kernel = View::plane(&kernel, [9, 9])?;
+                reference::convolve(&conv, input, kernel, None, None)
+            });
+            let computed = compute(&conv, &input, &kernel).unwrap();
+            let errors =
+                computed.iter().zip(exact.unwrap()).map(|(&got, exact)| exact.distance(f64::from(got)));
+            let len = (rows * columns) as f64;
+            let varying = (2.0 * len).sqrt() * 2.0 * largest * norm(&kernel);
+            let bound = (len.log2() + 3.0) * unit_roundoff::<f32>() * varying;
+            let worst = errors.fold(0.0, f64::max);
+            assert!(worst <= bound, "{isa}: {worst} {bound}");
+        }
+    }
 }
 
 /// Kernels of one row transform nothing along columns, kernels of one column nothing along rows.

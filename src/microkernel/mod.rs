@@ -59,7 +59,7 @@ pub fn hot_loops(registers: usize) -> Vec<HotLoop> {
     loops.extend(column_pass::hot_loops(registers));
     loops.extend(column_sums::hot_loops());
     loops.extend(folded_columns::hot_loops(registers));
-    loops.extend(row_pass::hot_loops(registers));
+    loops.extend(row_pass::hot_loops());
     loops.extend(row_sums::hot_loops());
     loops.extend(separable_tile::hot_loops(registers));
     loops.extend(signal_tile::hot_loops());

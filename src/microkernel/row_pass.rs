@@ -28,6 +28,8 @@ const SHARED_APART: usize = 2;
 /// Most taps that share a load where the inputs of the taps beside are shifted together from what is loaded: more keep
 /// the multiply-adds busy without.
 const PAIRED: usize = 2;
+/// Bytes.
+const CACHE_LINE: usize = 64;
 /// Values from one tap to the next of those: there is a loop for each number up to this.
 const FARTHEST_PAIRED: usize = 4;
 /// Least vectors left for which the last block is a wide one that computes some outputs again: in narrow ones each
@@ -42,7 +44,7 @@ const LEAST_AGAIN: usize = 3;
 ///   to `lanes`, and for another `lanes`;
 /// * `taps` holds as many taps as there are offsets for each term, in one order;
 /// * `is_folded` only where there is no sharing, and the taps of each term are alike from either end;
-/// * `sharing`, if there is any, is [`Sharing::of`] that many taps and these lanes, taps are in the [`order`] for it,
+/// * `sharing`, if there is any, is [`Sharing::of`] that many taps and these vectors, taps are in the [`order`] for it,
 ///   and the offset of each is its number times the step;
 /// * `bias_row`, if there is one, holds `width` values rounded up to `lanes`;
 /// * `to + x * to_step` is readable and writable for all `x < width`.
@@ -68,11 +70,9 @@ pub(crate) struct RowPass<'a, T> {
     pub(crate) _vouched: Vouched,
 }
 
-pub(super) fn hot_loops(registers: usize) -> Vec<HotLoop> {
-    let most_paired = if registers < 32 { 0 } else { PAIRED };
-    let pairs = (1..=most_paired).map(|taps| 2 * taps);
-    let products = (1..=SHARED).chain(pairs).map(|taps| taps * VECTORS);
-    products.map(|multiply_adds| HotLoop { microkernel: "RowPass", multiply_adds }).collect()
+/// Pairs have as many products as twice as many taps that share a load.
+pub(super) fn hot_loops() -> Vec<HotLoop> {
+    (1..=SHARED).map(|taps| HotLoop { microkernel: "RowPass", multiply_adds: taps * VECTORS }).collect()
 }
 
 impl<T: Element> Microkernel<T> for RowPass<'_, T> {
@@ -243,6 +243,8 @@ impl<T: Element> RowPass<'_, T> {
         mut taps: *const T,
         sharing: Sharing,
     ) {
+        // Where taps are ordered in pairs, there are loops for these.
+        const { assert!(I::SHIFTS || I::LANES * size_of::<T>() < CACHE_LINE) };
         let (count, Sharing { step, period, .. }) = (self.offsets.len(), sharing);
         for span in (0..count).step_by(sharing.most() * period) {
             let left = (count - span).min(sharing.most() * period);

@@ -26,7 +26,7 @@ use crate::element::Element;
 use crate::error::{Declined, Error};
 use crate::low_rank::{KernelFacts, LowRank, Terms, is_shared, room, round_off};
 use crate::microkernel::Finish;
-use crate::microkernel::row_pass::{Sharing, order};
+use crate::microkernel::row_pass::order;
 use crate::microkernel::separable_tile::takes_columns;
 use crate::problem::Problem;
 use crate::view::View;
@@ -214,7 +214,7 @@ impl<T: Element> Prepared<T> for SeparablePlan<T> {
                 usize::from(self.cut.bundle.needs_shared)
                     + 2 * levels(self.cut.is_level)
                     + 8 * usize::from(self.cut.is_by_columns)
-                    + 16 * self.cut.sharing.map_or(0, Sharing::number),
+                    + 16 * self.cut.sharing.map_or(0, |sharing| sharing.number(problem.columns.taps)),
             ],
             len: self.packed_len,
             scratch: self.scratch_len,

@@ -73,7 +73,8 @@ impl<T: Copy> Source<T> for ColumnsOfRows<T> {
     unsafe fn load<I: Lanes<T>>(self, isa: I, e: usize) -> Complex<I::Vector> {
         // SAFETY: the tables hold this row, and it is readable, vouched for by the caller.
         unsafe {
-            let (re, im) = ((*self.rows[0].add(e)).add(self.first), (*self.rows[1].add(e)).add(self.first));
+            let re = (*self.rows[0].add(e)).wrapping_add(self.first);
+            let im = (*self.rows[1].add(e)).wrapping_add(self.first);
             isa.prefetch(re.wrapping_add(2 * I::LANES - 1));
             isa.prefetch(im.wrapping_add(2 * I::LANES - 1));
             Complex { re: isa.load(re), im: isa.load(im) }

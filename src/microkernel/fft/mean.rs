@@ -76,7 +76,7 @@ impl<T: Element> SampleMeans<'_, T> {
         for band in self.bands {
             if column < band.end {
                 // SAFETY: vouched for by the caller.
-                return unsafe { isa.load((*band.rows[self.part].add(row)).add(column)) };
+                return unsafe { isa.load((*band.rows[self.part].add(row)).wrapping_add(column)) };
             }
         }
         isa.splat(T::default())

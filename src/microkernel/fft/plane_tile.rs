@@ -257,10 +257,13 @@ impl<T: Element> PlaneTile<'_, T> {
     #[inline(always)]
     unsafe fn ask_ahead<I: Lanes<T>>(&self, isa: I, first: usize) {
         let Pair { re, im, row_step } = self.target;
-        let Some(band) = self.source.last().filter(|_| self.stage == Stage::Convolve) else { return };
+        let Some(band) = self.source.get(self.source.len() / 2) else { return };
+        if self.stage != Stage::Convolve {
+            return;
+        }
         for row in first..first + I::LANES {
             for (part, target) in [re, im].into_iter().enumerate() {
-                let target = target.wrapping_offset(row as isize * row_step);
+                let target = target.wrapping_offset((row as isize).wrapping_mul(row_step));
                 // SAFETY: the tables hold all rows.
                 let source = unsafe { (*band.rows[part].add(row)).wrapping_add(self.next) };
                 isa.prefetch(source);

@@ -1,10 +1,7 @@
 //! Which taps of a row share loads, and the order that this asks for.
 
-use super::{FARTHEST_PAIRED, PAIRED, SHARED, SHARED_APART, VECTORS};
+use super::{CACHE_LINE, FARTHEST_PAIRED, PAIRED, SHARED, SHARED_APART, VECTORS};
 use crate::problem::gcd;
-
-/// Bytes.
-const CACHE_LINE: usize = 64;
 
 /// Which taps of a row share loads: of taps that are `step` values apart, each `period`-th is `vectors` whole vectors
 /// further on.
@@ -28,8 +25,11 @@ impl Sharing {
         (taps > 1 && matches!(sharing.vectors, 1 | 3)).then_some(sharing)
     }
 
-    /// Another one for each order of taps.
-    pub(crate) fn number(self) -> usize {
+    /// Another one for each order of so many taps; zero if none shares a load, and all stand one after the other.
+    pub(crate) fn number(self, taps: usize) -> usize {
+        if taps <= self.period {
+            return 0;
+        }
         8 * self.period + 2 * self.vectors + usize::from(self.has_pairs)
     }
 

@@ -131,7 +131,7 @@ impl Cut {
             Lanes::Samples => lengths(columns, shortest_line_transform(lanes))
                 .for_each(|len| look(Some(one_row), AxisCut::new(columns, len, lanes))),
             Lanes::Columns => lengths(rows, SHORTEST_TRANSFORM).for_each(|len| {
-                look(AxisCut::new(rows, len, 1), AxisCut::new(columns, lanes, 1));
+                look(AxisCut::new(rows, len, 1), AxisCut::new(columns, lanes, lanes));
             }),
             Lanes::Both => {
                 for height in lengths(rows, SHORTEST_TRANSFORM) {

@@ -24,11 +24,17 @@ const BELOW: usize = 1;
 const BEYOND: usize = 2;
 const SPARE: usize = 4;
 
+/// Of a line, which is one row, what is not in the input is staged.
+fn spare_len(cut: &Cut) -> usize {
+    if cut.lanes == Lanes::Samples { 0 } else { cut.width().saturating_mul(SPARE) }
+}
+
 /// The buffers of a task for its inputs, and for results on their way.
 pub(super) struct Room<'a, T> {
     /// Both tiles, and the spare rows: pointers, since the tables point into them while they are written.
     staging: *mut T,
     spare: *mut T,
+    has_spare: bool,
     /// Rows of a tile, and values in each.
     size: [usize; 2],
     /// Of either part, where its rows are in the input, and where they are in staging.
@@ -40,7 +46,7 @@ pub(super) struct Room<'a, T> {
 pub(super) fn book_room(cut: &Cut, size: usize) -> Booking {
     let values = |count: usize| count.saturating_mul(size);
     let tables = (0..4).fold(Booking::new(), |booking, _| booking.add::<*const u8>(cut.rows.transform));
-    tables.add::<u8>(values(cut.pair_len())).add::<u8>(values(cut.width().saturating_mul(SPARE)))
+    tables.add::<u8>(values(cut.pair_len())).add::<u8>(values(spare_len(cut)))
 }
 
 impl<'a, T: Element> Room<'a, T> {
@@ -49,7 +55,8 @@ impl<'a, T: Element> Room<'a, T> {
         let [rows, staged] = [(); 2].map(|()| [(); 2].map(|()| take::<*const T>(memory, size[0])));
         let room = Room {
             staging: take::<T>(memory, cut.pair_len()).as_mut_ptr(),
-            spare: take::<T>(memory, SPARE * size[1]).as_mut_ptr(),
+            spare: take::<T>(memory, spare_len(cut)).as_mut_ptr(),
+            has_spare: spare_len(cut) > 0,
             size,
             rows,
             staged,
@@ -75,7 +82,7 @@ impl<'a, T: Element> Room<'a, T> {
     }
 
     fn spare_row(&mut self, row: usize) -> &mut [T] {
-        debug_assert!(row < SPARE);
+        debug_assert!(row < SPARE && self.has_spare);
         // SAFETY: as in `staged_row`, of the spare rows.
         unsafe { slice::from_raw_parts_mut(self.spare.add(row * self.size[1]), self.size[1]) }
     }
@@ -100,13 +107,14 @@ impl<'a, T: Element> Room<'a, T> {
         Band { rows: [self.staged[0].as_ptr(), self.staged[1].as_ptr()], end }
     }
 
-    /// The same, and a row that is free once inputs have been read.
+    /// The same of planes, and a row that is free once inputs have been read.
     pub(super) fn results(&mut self) -> (&mut [T], &mut [T]) {
         let [rows, width] = self.size;
+        let line = if self.has_spare { width } else { 0 };
         // SAFETY: as in `staged_row` and `spare_row`; the two are apart.
         unsafe {
             let tiles = slice::from_raw_parts_mut(self.staging, 2 * rows * width);
-            (tiles, slice::from_raw_parts_mut(self.spare, width))
+            (tiles, slice::from_raw_parts_mut(self.spare, line))
         }
     }
 }
@@ -115,8 +123,8 @@ impl<'a, T: Element> Room<'a, T> {
 struct Under {
     /// Where its first value stands in the input, row and column.
     corner: [isize; 2],
-    /// Rows from there on, and values of each in whole vectors, that are the windows' or the input's. What is beyond has
-    /// no say in any output.
+    /// Rows from there on, and values of each, that are the windows' or the input's. What is beyond has no say in any
+    /// output.
     known: [usize; 2],
     /// Values of a row in whole vectors that are read in place.
     inside: Range<usize>,
@@ -161,11 +169,12 @@ impl<T: Element> Tiles<T> {
 
     fn under(&self, call: &Call<'_, T>, tile: Option<Tile>) -> Under {
         let (rows, columns) = (&self.problem.rows, &self.problem.columns);
-        let (planes, [height, length]) =
-            (self.cut.planes, [self.cut.rows.transform, self.cut.columns.transform]);
-        let width = self.cut.width();
+        let (planes, length) = (self.cut.planes, self.cut.columns.transform);
+        let (width, is_line) = (self.cut.width(), self.cut.lanes == Lanes::Samples);
+        let staged = [0..0, 0..0];
         let Some(Tile { first, outputs }) = tile else {
-            return Under { corner: [0; 2], known: [0; 2], inside: 0..width, staged: [0..0, 0..0] };
+            let inside = if is_line { width..width } else { 0..width };
+            return Under { corner: [0; 2], known: [0; 2], inside, staged };
         };
         let corner = [rows.start(first[0]), columns.start(first[1])];
         let known = |axis: &Axis, at: isize, outputs: usize, len: usize| {
@@ -173,17 +182,16 @@ impl<T: Element> Tiles<T> {
             windows.max(place(axis.input as isize - at, len))
         };
         let known = [
-            known(rows, corner[0], outputs[0], height),
-            (known(columns, corner[1], outputs[1], length) * planes).next_multiple_of(self.lanes).min(width),
+            known(rows, corner[0], outputs[0], self.cut.rows.transform),
+            known(columns, corner[1], outputs[1], length) * planes,
         ];
         let start = (place(-corner[1], length) * planes).next_multiple_of(self.lanes);
         let end = place(columns.input as isize - corner[1], length) * planes / self.lanes * self.lanes;
-        let is_all = start == 0 && end == width;
-        let are_neighbours =
-            call.input_strides[3] == planes as isize && (planes == 1 || call.input_strides[1] == 1);
-        let is_in_place = are_neighbours && start < end && (is_all || self.cut.lanes != Lanes::Samples);
-        let inside = if is_in_place { start..end } else { width..width };
-        Under { corner, known, inside, staged: [0..0, 0..0] }
+        let strides = call.input_strides;
+        let are_neighbours = strides[3] == planes as isize && (planes == 1 || strides[1] == 1);
+        let is_whole_line = [start, end] == [0, width] && (0..rows.input as isize).contains(&corner[0]);
+        let is_in_place = are_neighbours && start < end && (!is_line || is_whole_line);
+        Under { corner, known, inside: if is_in_place { start..end } else { width..width }, staged }
     }
 
     /// Where the first and the second of three bands of columns end, so that either tile is staged in the outer ones or
@@ -213,6 +221,9 @@ impl<T: Element> Tiles<T> {
         (part, under): (usize, &Under),
         room: &mut Room<'_, T>,
     ) {
+        if self.cut.lanes == Lanes::Samples && under.inside.is_empty() {
+            return;
+        }
         let (input, [y, x]) = (self.problem.rows.input, under.corner);
         let (step, known) = (call.input_strides[2], under.known[0]);
         let row = |y: isize| call.input_at(item, channel, [0, x]).wrapping_offset(y.wrapping_mul(step));
@@ -268,6 +279,11 @@ impl<T: Element> Tiles<T> {
                     Some(pixels) => pixels.read(y, x, 1, planes, to),
                     None => plane.read(y, x, 1, to),
                 }
+                if values < self.lanes {
+                    // For a sample of the mean, which takes whole vectors.
+                    let to = room.staged_row(part, r, 0..self.lanes);
+                    (values..self.lanes).for_each(|i| to[i] = to[i - planes]);
+                }
             }
         }
     }
@@ -276,8 +292,13 @@ impl<T: Element> Tiles<T> {
     pub(super) fn means(&self, source: &Source<T>) -> Both<Planes<T>> {
         let (bands, planes) = (&source.bands, self.cut.planes);
         [0, 1].map(|part| {
-            let [rows, columns] = source.under[part].known;
-            // SAFETY: `source` has found so many rows and columns.
+            let [rows, values] = source.under[part].known;
+            let columns = if values < self.lanes {
+                values.min(1) * self.lanes
+            } else {
+                values / self.lanes * self.lanes
+            };
+            // SAFETY: `source` has found so many rows and columns, and `stage` has made a vector of fewer.
             let _vouched = unsafe { Vouched::new() };
             T::dispatch(self.problem.isa, SampleMeans { bands, part, rows, columns, planes, _vouched })
         })
@@ -288,7 +309,7 @@ impl<T: Element> Tiles<T> {
         let (height, planes) = (self.cut.rows.transform, self.cut.planes);
         for (part, (under, values)) in source.under.iter().zip(values).enumerate() {
             let [rows, columns] = under.known;
-            if rows < height {
+            if rows < height && self.cut.lanes != Lanes::Samples {
                 fill(room.spare_row(BEYOND + part), 0, &values[..planes]);
             }
             for Range { start, end } in under.staged.clone() {

@@ -162,11 +162,11 @@ impl<T: Element> Tiles<T> {
         if self.cut.lanes == Lanes::Samples && !are_vectors {
             return None;
         }
-        let at = |tile: Option<Tile>| {
-            tile.map_or(core::ptr::null_mut(), |tile| call.output_at(pair.item, channel, tile.first))
-        };
-        let [re, im] = pair.tiles.map(at);
-        Some(Target { place: Pair { re, im, row_step: call.output_strides[2] }, kept })
+        let at = |tile: Tile| call.output_at(pair.item, channel, tile.first);
+        let re = pair.tiles[0].map(at)?;
+        // Of a tile that is not there, nothing is kept.
+        let im = pair.tiles[1].map_or(re, at);
+        Some(Target { place: Pair { re, im, row_step: strides[2] }, kept })
     }
 
     /// All that both tiles keep, in staging.
@@ -180,30 +180,42 @@ impl<T: Element> Tiles<T> {
     /// Finishes and writes the tiles of a pair from staging, where the bias has been added already. Channels are those of
     /// the planes from this one on.
     pub(super) fn write(&self, call: &Call<'_, T>, channel: usize, pair: &TilePair, room: &mut Room<'_, T>) {
-        let (problem, planes) = (&self.problem, self.cut.planes);
-        let [row_step, column_step] = [problem.rows.stride, problem.columns.stride];
+        let (planes, width) = (self.cut.planes, self.cut.width());
+        let [row_step, column_step] = [self.problem.rows.stride, self.problem.columns.stride];
         let (tiles, line) = room.results();
         for (tile, staging) in pair.tiles.iter().flatten().zip(tiles.chunks_exact_mut(tiles.len() / 2)) {
-            let rows = staging.chunks_exact(self.cut.width()).step_by(row_step).take(tile.outputs[0]);
+            let rows = staging.chunks_exact_mut(width).step_by(row_step).take(tile.outputs[0]);
             for (r, row) in rows.enumerate() {
+                let place = [tile.first[0] + r, tile.first[1]];
+                if planes == 1 {
+                    if column_step > 1 {
+                        (1..tile.outputs[1]).for_each(|i| row[i] = row[i * column_step]);
+                    }
+                    self.finish_row(call, [pair.item, channel], place, &row[..tile.outputs[1]]);
+                    continue;
+                }
                 for plane in 0..planes {
                     let sums = &mut line[..tile.outputs[1]];
-                    let values = row[plane..].iter().step_by(planes * column_step);
+                    let values = row[plane..].iter().step_by(planes);
                     sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum = value);
-                    let place = [tile.first[0] + r, tile.first[1]];
-                    let finish = FinishRow {
-                        sums,
-                        bias: T::default(),
-                        output: call.output_at(pair.item, channel + plane, place),
-                        step: call.output_strides[3],
-                        finish: self.finish,
-                        // SAFETY: the outputs of the tile are in the output view, whose shape was checked.
-                        _vouched: unsafe { Vouched::new() },
-                    };
-                    T::dispatch(problem.isa, finish);
+                    self.finish_row(call, [pair.item, channel + plane], place, sums);
                 }
             }
         }
+    }
+
+    /// Finishes neighbours of an output row of an item and a channel, from this place on.
+    fn finish_row(&self, call: &Call<'_, T>, [item, channel]: [usize; 2], place: [usize; 2], sums: &[T]) {
+        let finish = FinishRow {
+            sums,
+            bias: T::default(),
+            output: call.output_at(item, channel, place),
+            step: call.output_strides[3],
+            finish: self.finish,
+            // SAFETY: the outputs of the tile are in the output view, whose shape was checked.
+            _vouched: unsafe { Vouched::new() },
+        };
+        T::dispatch(self.problem.isa, finish);
     }
 
     /// Transforms a pair of tiles.
@@ -254,7 +266,7 @@ impl<T: Element> Tiles<T> {
             columns,
             planes,
             kept,
-            next: 2 * self.cut.columns.outputs * planes,
+            next: 2 * self.cut.columns.outputs * self.problem.columns.stride * planes,
             along_columns: levels,
             along_rows,
             _vouched,

@@ -33,8 +33,8 @@ const LINE_WINDOWS: usize = 16;
 /// Bytes of a row that are summed at once where its taps are all alike, if they are more than twice what lies under an
 /// output: with their sums they stay in the first-level cache.
 const PIECE: usize = 16 << 10;
-/// Vectors behind the values of a row: loads and stores are rounded up, and sums may begin up to a vector later than a
-/// row.
+/// Vectors behind the values of a row: loads and stores are rounded up, sums may begin up to a vector later than a row,
+/// and rows that take taps in pairs read a vector more.
 const ROOM: usize = 3;
 /// Planes that are taken side by side.
 const MOST_PLANES: usize = 64;
