@@ -369,11 +369,9 @@ impl<T: Element> RowPass<'_, T> {
             // SAFETY: see `RowPass`: besides what the first taps read, the vector behind it is read, in which the inputs
             // of the second ones end.
             unsafe {
-                let mut factors = [[isa.splat(T::default()); TAPS]; 2];
-                for (i, factors) in factors.iter_mut().enumerate() {
-                    for (t, factor) in factors.iter_mut().enumerate() {
-                        *factor = isa.splat(*taps.add(2 * t + i));
-                    }
+                let mut factors = [[isa.splat(T::default()); 2]; TAPS];
+                for (i, factor) in factors.as_flattened_mut().iter_mut().enumerate() {
+                    *factor = isa.splat(*taps.add(i));
                 }
                 let mut low = isa.load(from);
                 for at in 0..V + (TAPS - 1) * APART {
@@ -382,8 +380,8 @@ impl<T: Element> RowPass<'_, T> {
                     for t in 0..TAPS {
                         if at >= t * APART && at - t * APART < V {
                             let sum = &mut sums[at - t * APART];
-                            *sum = isa.mul_add(factors[0][t], low, *sum);
-                            *sum = isa.mul_add(factors[1][t], shifted, *sum);
+                            *sum = isa.mul_add(factors[t][0], low, *sum);
+                            *sum = isa.mul_add(factors[t][1], shifted, *sum);
                         }
                     }
                     low = high;

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::fft::Levels;
 use crate::microkernel::fft::line_tile::LineTile;
 use crate::microkernel::fft::plane_tile::PlaneTile;
-use crate::microkernel::fft::{Band, Both, MOST_PLANES, Offsets, Pair, Passes, Stage};
+use crate::microkernel::fft::{Band, Both, MOST_PLANES, Offsets, Pair, Stage};
 use crate::microkernel::spectrum::FinishRow;
 use crate::microkernel::{Finish, Vouched};
 use crate::problem::Problem;
@@ -53,6 +53,14 @@ pub(super) struct TilePair {
 pub(super) struct Target<T> {
     pub(super) place: Pair<T>,
     kept: Both<[usize; 2]>,
+}
+
+impl<T> Target<T> {
+    /// For what stays in the buffers.
+    const NOWHERE: Self = Target {
+        place: Pair { re: core::ptr::null_mut(), im: core::ptr::null_mut(), row_step: 0 },
+        kept: [[0; 2]; 2],
+    };
 }
 
 /// What a transform works on.
@@ -224,35 +232,13 @@ impl<T: Element> Tiles<T> {
     /// The operands have the sizes of the cut, as [`LineTile`] and [`PlaneTile`] ask for, and do not meet but for
     /// source and target; both are there where the stage asks for them.
     pub(super) unsafe fn transform(&self, stage: Stage, operands: Operands<'_, T>) {
-        let Operands { source, target, before, after, planes, work, column, kernel } = operands;
         // SAFETY: vouched for by the caller; the tables were made for these sizes.
         let _vouched = unsafe { Vouched::new() };
-        let (levels, across): (Passes<'_, T>, Passes<'_, T>) = (self.levels.passes(), self.across.passes());
-        let [rows, columns] = [self.cut.rows.transform, self.cut.columns.transform];
-        let nowhere = Pair { re: core::ptr::null_mut(), im: core::ptr::null_mut(), row_step: 0 };
-        let Target { place, kept } = target.unwrap_or(Target { place: nowhere, kept: [[0; 2]; 2] });
         if self.cut.lanes == Lanes::Samples {
-            // One row, in one band.
-            let row = source.iter().find(|band| band.end == columns).map(|band| band.rows);
-            let tile = LineTile {
-                stage,
-                // SAFETY: the tables of a source hold a row.
-                source: row.map_or([core::ptr::null(); 2], |rows| unsafe { [*rows[0], *rows[1]] }),
-                target: [place.re, place.im],
-                before,
-                after,
-                work,
-                kernel,
-                len: columns,
-                kept: kept[0][1].next_multiple_of(self.lanes),
-                levels,
-                across,
-                depth: self.depth,
-                _vouched,
-            };
-            return T::dispatch(self.problem.isa, tile);
+            return self.transform_line(stage, operands, _vouched);
         }
-        let along_rows = (self.cut.lanes == Lanes::Both).then_some(across);
+        let Operands { source, target, before, after, planes, work, column, kernel } = operands;
+        let Target { place, kept } = target.unwrap_or(Target::NOWHERE);
         let tile = PlaneTile {
             stage,
             source,
@@ -262,13 +248,39 @@ impl<T: Element> Tiles<T> {
             work,
             column,
             kernel,
-            rows,
-            columns,
+            rows: self.cut.rows.transform,
+            columns: self.cut.columns.transform,
             planes,
             kept,
             next: 2 * self.cut.columns.outputs * self.problem.columns.stride * planes,
-            along_columns: levels,
-            along_rows,
+            along_columns: self.levels.passes(),
+            along_rows: (self.cut.lanes == Lanes::Both).then(|| self.across.passes()),
+            _vouched,
+        };
+        T::dispatch(self.problem.isa, tile);
+    }
+
+    /// The same for two blocks of samples, which the caller of `transform` has vouched for.
+    fn transform_line(&self, stage: Stage, operands: Operands<'_, T>, _vouched: Vouched) {
+        let Operands { source, target, before, after, work, kernel, .. } = operands;
+        let Target { place, kept } = target.unwrap_or(Target::NOWHERE);
+        let len = self.cut.columns.transform;
+        // One row, in one band.
+        let rows = source.iter().find(|band| band.end == len).map(|band| band.rows);
+        let tile = LineTile {
+            stage,
+            // SAFETY: the tables of a source hold a row.
+            source: rows.map_or([core::ptr::null(); 2], |[re, im]| unsafe { [*re, *im] }),
+            target: [place.re, place.im],
+            before,
+            after,
+            work,
+            kernel,
+            len,
+            kept: kept[0][1].next_multiple_of(self.lanes),
+            levels: self.levels.passes(),
+            across: self.across.passes(),
+            depth: self.depth,
             _vouched,
         };
         T::dispatch(self.problem.isa, tile);
