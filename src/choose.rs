@@ -87,6 +87,8 @@ mod tests {
             "correlate in=14x14 kernel=1x1 channels=512:40",
             "correlate in=56x56 kernel=5x5 channels=48:48 groups=48 padding=same",
             "correlate in=56x56 kernel=3x3 channels=64:64 groups=16 padding=same",
+            "correlate in=300x200 kernel=9x9 channels=4:4 groups=4 layout=nhwc padding=same",
+            "correlate in=30x20 kernel=9x9 channels=2:2 groups=2 layout=nhwc padding=same",
         ];
         let machines = [[false, false], [true, false], [false, true], [true, true]]
             .map(|[halves_vectors, has_near_l3]| Machine { halves_vectors, has_near_l3, ..*Machine::get() });

@@ -256,10 +256,15 @@ fn an_item_of_a_batch_has_the_bits_it_has_alone() {
     let mut random = Random(29);
     let x: Vec<f32> = random.reals(3 * 2 * 11 * 23);
     let h: Vec<f32> = random.reals(5 * 2 * 12);
-    for (strategy, isa) in combinations() {
-        let conv = forced(&Conv::d2([11, 23], [3, 4]).channels(2, 5).padding(Padding::Same), strategy, isa);
-        let batch = compute(&conv.clone().batch(3), &x, &h).unwrap();
-        let alone = x.chunks(2 * 11 * 23).flat_map(|item| compute(&conv, item, &h).unwrap());
+    let layers = Conv::d2([11, 23], [3, 4]).channels(2, 5).padding(Padding::Same);
+    let pictures = layers.clone().channels(2, 2).groups(2).layout(Layout::Nhwc);
+    for ((strategy, isa), conv) in
+        combinations().into_iter().flat_map(|one| [(one, &layers), (one, &pictures)])
+    {
+        let conv = forced(conv, strategy, isa);
+        let h = &h[..conv.plan::<f32>().unwrap().kernel_shape().iter().product()];
+        let batch = compute(&conv.clone().batch(3), &x, h).unwrap();
+        let alone = x.chunks(2 * 11 * 23).flat_map(|item| compute(&conv, item, h).unwrap());
         let bits = |value: f32| value.to_bits();
         assert!(batch.iter().copied().map(bits).eq(alone.map(bits)), "{strategy} {isa}");
     }

@@ -113,7 +113,9 @@ fn any_input_memory_is_read_alike() {
         View::strided(&mirrored, 36 * 3, [2, 3, 4, 37], [444, 1, 111, -3]).unwrap(),
     ];
     let conv = || Conv::d2([4, 37], [2, 3]).batch(2).channels(3, 3);
-    let convs = [conv().groups(3).padding(Padding::Full).convolution(), conv(), conv().dilation([1, 2])];
+    let pictures = conv().groups(3).padding(Padding::Full).layout(Layout::Nhwc);
+    let convs =
+        [conv().groups(3).padding(Padding::Full).convolution(), conv(), conv().dilation([1, 2]), pictures];
     for ((strategy, isa), conv) in
         combinations().into_iter().flat_map(|one| convs.iter().map(move |c| (one, c)))
     {

@@ -53,6 +53,7 @@ fn requests() -> Vec<Conv> {
         "correlate in=64 kernel=3",
         "convolve in=300 kernel=16 padding=full",
         "convolve in=20000 kernel=9 padding=same border=wrap batch=2",
+        "correlate in=60x70 kernel=9x8 channels=3:3 groups=3 layout=nhwc padding=same strategy=fft",
     ]
     .map(|text| text.parse().expect("a problem string"))
     .to_vec()

@@ -83,7 +83,9 @@ impl Constants {
         };
         let vectors = high[0] * wide[0] / 2.0 / lanes as f64;
         // Planes side by side share the start.
-        let pair = Self::fft_start(problem) / MOST_PLANES as f64
+        let is_side_by_side = problem.conv.input_layout == Layout::Nhwc && is_plane(problem);
+        let share = if is_side_by_side { MOST_PLANES as f64 } else { 1.0 };
+        let pair = Self::fft_start(problem) / share
             + vectors * (high[1] + wide[1]) * Self::fft_level(problem, machine);
         Self::planes_there_and_back(problem) * pair / Self::CLOCK
     }

@@ -8,8 +8,8 @@
 //! Departure: most loads cross a cache line, and one for each product would limit the machine to half of its speed.
 //! Taps that are whole vectors apart read the same vectors, so that one load serves up to four of them ([`Sharing`]);
 //! where it serves one or two, those of the taps beside are shifted together from the same vectors, if the machine does
-//! that aside. Taps are packed in the order that this asks for ([`order`]), and blocks that do not share loads follow it
-//! as well, so that an output is the same chain of sums in either.
+//! that aside. Taps are packed in the order that this asks for ([`order`]), and blocks that do not share loads follow
+//! it as well, so that an output is the same chain of sums in either.
 
 mod sharing;
 
@@ -366,8 +366,8 @@ impl<T: Element> RowPass<'_, T> {
         count: usize,
     ) -> *const T {
         for _ in 0..count {
-            // SAFETY: see `RowPass`: besides what the first taps read, the vector behind it is read, in which the inputs
-            // of the second ones end.
+            // SAFETY: see `RowPass`: besides what the first taps read, the vector behind it is read, in which the
+            // inputs of the second ones end.
             unsafe {
                 let mut factors = [[isa.splat(T::default()); 2]; TAPS];
                 for (i, factor) in factors.as_flattened_mut().iter_mut().enumerate() {

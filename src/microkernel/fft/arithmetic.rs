@@ -60,8 +60,8 @@ impl<T: Copy> Source<T> for Elements<T> {
     }
 }
 
-/// The vector of columns from `first` on: elements are rows, found through a table for either part. The machine does not
-/// foresee columns, so that each load asks for the vector behind.
+/// The vector of columns from `first` on: elements are rows, found through a table for either part. The machine does
+/// not foresee columns, so that each load asks for the vector behind.
 #[derive(Clone, Copy)]
 pub(super) struct ColumnsOfRows<T> {
     pub(super) rows: Both<*const *const T>,

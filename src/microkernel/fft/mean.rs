@@ -10,11 +10,12 @@ use crate::microkernel::Vouched;
 const SAMPLE: u32 = 7;
 
 /// Values near the means of the first `rows` x `columns` values of one part of a pair, one for each of `planes` planes
-/// whose columns stand by turns; zero if there are none. Any value would be right: it is taken from the inputs and given
-/// back to the results, and the closer it is to the mean, the less is lost to rounding between.
+/// whose columns stand by turns; zero if none of its values is met. Any value would be right: it is taken from the
+/// inputs and given back to the results, and the closer it is to the mean, the less is lost to rounding between.
 ///
 /// # Safety
-/// Whoever makes it vouches that the bands are readable for so many rows and columns, the latter a multiple of the lanes.
+/// Whoever makes it vouches that the bands are readable for so many rows and columns, the latter a multiple of the
+/// lanes.
 pub(crate) struct SampleMeans<'a, T> {
     pub(crate) bands: &'a [Band<T>],
     pub(crate) part: usize,
@@ -29,6 +30,7 @@ impl<T: Element> Microkernel<T> for SampleMeans<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) -> Planes<T> {
+        const { assert!(I::LANES <= MOST_LANES) };
         let vectors = self.columns / I::LANES;
         let all = self.rows * vectors;
         let mut means = [T::default(); MOST_PLANES];

@@ -41,8 +41,8 @@ pub(crate) struct Pair<T> {
     pub(crate) row_step: isize,
 }
 
-/// Columns of two tiles, from those of the band before up to `end`, a multiple of the lanes: for each row of either, where
-/// its column zero would be.
+/// Columns of two tiles, from those of the band before up to `end`, a multiple of the lanes: for each row of either,
+/// where its column zero would be.
 #[derive(Clone, Copy)]
 pub(crate) struct Band<T> {
     pub(crate) rows: Both<*const *const T>,

@@ -1,7 +1,7 @@
 //! Passes: all butterflies of one level of a transform, with their twiddle factors.
 
-use super::Both;
 use super::arithmetic::{Arithmetic, Complex, Elements, Source};
+use super::{Both, MOST_LANES};
 use crate::element::Element;
 use crate::isa::Lanes;
 
@@ -73,6 +73,7 @@ impl<T: Element, S: Source<T>> Pass<T, S> {
         let part = if FACTORS == SHARED { 1 } else { I::LANES };
         let mut offset = ops.zero();
         if WAY == ENTER || WAY == LEAVE {
+            const { assert!(I::LANES <= MOST_LANES) };
             let [re, im] = self.ends.offset;
             // SAFETY: vouched for by the caller.
             offset = unsafe { Complex { re: ops.isa.load(re), im: ops.isa.load(im) } };

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Rows of a transposed square are frequencies, so that a tile is never put in order either. Vectors of columns that
-//! are not kept are left out of the way back. Several planes may stand side by side, column by column in turn: for columns
-//! it is all the same, and along rows each takes every so many-th element. Where the kernel has one column, there is nothing along rows, and the
-//! product is made between the two transforms along columns.
+//! are not kept are left out of the way back. Several planes may stand side by side, column by column in turn: for
+//! columns it is all the same, and along rows each takes every so many-th element. Where the kernel has one column,
+//! there is nothing along rows, and the product is made between the two transforms along columns.
 
 use super::arithmetic::{Arithmetic, ColumnsOfRows, Elements};
 use super::line_tile::transpose;
@@ -27,12 +27,12 @@ use crate::microkernel::Vouched;
 /// * `along_columns` has at least one level besides its last, and is a transform of `rows` numbers whose lanes are
 ///   independent, `along_rows` one of `columns`; both numbers are multiples of `lanes`; if there is no `along_rows`,
 ///   `columns` is `lanes`, and there is one plane;
-/// * the bands of `source` end with all columns of all planes, and those of `rows` rows are readable from the end of the band before
-///   to their own, unless the stage is [`Stage::Back`];
+/// * the bands of `source` end with all columns of all planes, and those of `rows` rows are readable from the end of
+///   the band before to their own, unless the stage is [`Stage::Back`];
 /// * both parts of `target` are writable for as many rows and columns as are `kept` of them, neither more than the tile
 ///   has, unless it is [`Stage::Forward`];
-/// * `work` is readable and writable for `2 * rows * columns` values of each plane, holds sums if the stage is [`Stage::Back`], and
-///   `column` for `2 * rows * lanes`; they meet neither of them nor each other;
+/// * `work` is readable and writable for `2 * rows * columns` values of each plane, holds sums if the stage is
+///   [`Stage::Back`], and `column` for `2 * rows * lanes`; they meet neither of them nor each other;
 /// * `kernel` is readable for as many values as `work`, plane after plane, if the stage is [`Stage::Convolve`].
 pub(crate) struct PlaneTile<'a, T> {
     pub(crate) stage: Stage,
@@ -249,8 +249,8 @@ impl<T: Element> PlaneTile<'_, T> {
         }
     }
 
-    /// Asks for the first columns of what is written next and of what is read after it, in a vector of rows: they are the
-    /// ones that no columns before them have asked for.
+    /// Asks for the first columns of what is written next and of what is read after it, in a vector of rows: they are
+    /// the ones that no columns before them have asked for.
     ///
     /// # Safety
     /// As the maker vouches.

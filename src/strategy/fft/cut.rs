@@ -122,9 +122,12 @@ impl Cut {
         let kind = Lanes::of(problem);
         let one_row = AxisCut { transform: 1, outputs: 1, kept: 1, tiles: rows.output };
         let planes = planes_together(problem, kind);
-        let mut look = |rows, columns| {
+        // One by one where there is no memory for all of them.
+        let ways = [planes, 1];
+        let ways = if planes > 1 { &ways[..] } else { &ways[..1] };
+        let mut look = |rows: Option<AxisCut>, columns: Option<AxisCut>| {
             if let (Some(rows), Some(columns)) = (rows, columns) {
-                look(Cut { lanes: kind, rows, columns, planes, pairs: 1 });
+                ways.iter().for_each(|&planes| look(Cut { lanes: kind, rows, columns, planes, pairs: 1 }));
             }
         };
         match kind {
@@ -160,6 +163,11 @@ impl Cut {
     /// Values of a row of all planes.
     pub(super) fn width(&self) -> usize {
         self.columns.transform.saturating_mul(self.planes)
+    }
+
+    /// The same for one plane: what its kernel takes.
+    pub(super) fn of_one_plane(&self) -> Self {
+        Cut { planes: 1, ..*self }
     }
 
     /// Values of both parts of a tile of all planes.

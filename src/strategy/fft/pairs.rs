@@ -26,6 +26,7 @@ pub(super) fn prepare<T: Element>(
     machine: &Machine,
     cut: Cut,
 ) -> Result<Box<dyn Prepared<T>>, Error> {
+    debug_assert!([1, problem.groups()].contains(&cut.planes), "all channels side by side, or none");
     let bytes = cut.columns.transform.saturating_mul(problem.element.size());
     let asks_ahead = cut.lanes == Lanes::Samples && bytes <= SHORT && machine.is_left_by(problem);
     Ok(Box::new(PairsPlan { tiles: Tiles::new(problem, machine, cut)?, asks_ahead }))
@@ -99,7 +100,7 @@ pub(super) fn packing<T: Element>(tiles: &Tiles<T>) -> Packing {
 /// What packing needs besides: room, the spectrum, a vector of columns.
 fn scratch_bytes(problem: &Problem, cut: &Cut) -> usize {
     let size = problem.element.size();
-    book_room(cut, size)
+    book_room(&cut.of_one_plane(), size)
         .add::<u8>(cut.area().saturating_mul(2 * size))
         .add::<u8>(cut.column_len(problem).saturating_mul(size))
         .bytes()
@@ -116,7 +117,7 @@ pub(super) fn pack<T: Element>(
 ) {
     let (kernel, area) = (tiles.problem.oriented(kernel), tiles.cut.area());
     let mut memory = bytes_of(scratch);
-    let mut room = Room::take(&tiles.cut, &mut memory);
+    let mut room = Room::take(&tiles.cut.of_one_plane(), &mut memory);
     let work = take::<T>(&mut memory, 2 * area);
     let column = take::<T>(&mut memory, tiles.cut.column_len(&tiles.problem));
     let scale = T::from_f64(1.0 / tiles.cut.numbers() as f64);

@@ -102,12 +102,12 @@ impl<'a, T: Element> Room<'a, T> {
         Pair { re: self.staging, im: self.staged_at(1, 0), row_step: self.size[1] as isize }
     }
 
-    /// The same, to be read up to this column.
-    pub(super) fn source(&self, end: usize) -> Band<T> {
-        Band { rows: [self.staged[0].as_ptr(), self.staged[1].as_ptr()], end }
+    /// The same, to be read.
+    pub(super) fn source(&self) -> Band<T> {
+        Band { rows: [self.staged[0].as_ptr(), self.staged[1].as_ptr()], end: self.size[1] }
     }
 
-    /// The same of planes, and a row that is free once inputs have been read.
+    /// Both tiles, and a row that is free once inputs have been read; none for lines.
     pub(super) fn results(&mut self) -> (&mut [T], &mut [T]) {
         let [rows, width] = self.size;
         let line = if self.has_spare { width } else { 0 };
@@ -187,8 +187,7 @@ impl<T: Element> Tiles<T> {
         ];
         let start = (place(-corner[1], length) * planes).next_multiple_of(self.lanes);
         let end = place(columns.input as isize - corner[1], length) * planes / self.lanes * self.lanes;
-        let strides = call.input_strides;
-        let are_neighbours = strides[3] == planes as isize && (planes == 1 || strides[1] == 1);
+        let are_neighbours = self.are_neighbours(call.input_strides);
         let is_whole_line = [start, end] == [0, width] && (0..rows.input as isize).contains(&corner[0]);
         let is_in_place = are_neighbours && start < end && (!is_line || is_whole_line);
         Under { corner, known, inside: if is_in_place { start..end } else { width..width }, staged }

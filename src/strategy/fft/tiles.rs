@@ -156,12 +156,17 @@ impl<T: Element> Tiles<T> {
         inside && ends[1] <= self.problem.columns.input as isize && call.input_strides[3] == 1
     }
 
+    /// Whether the values of a row are neighbours in a view of such strides, those of planes side by side by turns.
+    pub(super) fn are_neighbours(&self, strides: [isize; 4]) -> bool {
+        let planes = self.cut.planes;
+        strides[3] == planes as isize && (planes == 1 || strides[1] == 1)
+    }
+
     /// Where both tiles of a pair can be written in place: results finished but for the bias, all that a tile keeps.
     pub(super) fn target(&self, call: &Call<'_, T>, channel: usize, pair: &TilePair) -> Option<Target<T>> {
         let (planes, strides) = (self.cut.planes, call.output_strides);
         let is_dense = self.problem.rows.stride == 1 && self.problem.columns.stride == 1;
-        let are_neighbours = strides[3] == planes as isize && (planes == 1 || strides[1] == 1);
-        if !is_dense || !are_neighbours || self.finish != Finish::plain() {
+        if !is_dense || !self.are_neighbours(strides) || self.finish != Finish::plain() {
             return None;
         }
         let values = |tile: Tile| [tile.outputs[0], tile.outputs[1] * planes];
@@ -185,10 +190,11 @@ impl<T: Element> Tiles<T> {
         }
     }
 
-    /// Finishes and writes the tiles of a pair from staging, where the bias has been added already. Channels are those of
-    /// the planes from this one on.
+    /// Finishes and writes the tiles of a pair from staging, where the bias has been added already. Channels are those
+    /// of the planes from this one on.
     pub(super) fn write(&self, call: &Call<'_, T>, channel: usize, pair: &TilePair, room: &mut Room<'_, T>) {
-        let (planes, width) = (self.cut.planes, self.cut.width());
+        let (planes, width, strides) = (self.cut.planes, self.cut.width(), call.output_strides);
+        let are_neighbours = self.are_neighbours(strides);
         let [row_step, column_step] = [self.problem.rows.stride, self.problem.columns.stride];
         let (tiles, line) = room.results();
         for (tile, staging) in pair.tiles.iter().flatten().zip(tiles.chunks_exact_mut(tiles.len() / 2)) {
@@ -199,26 +205,37 @@ impl<T: Element> Tiles<T> {
                     if column_step > 1 {
                         (1..tile.outputs[1]).for_each(|i| row[i] = row[i * column_step]);
                     }
-                    self.finish_row(call, [pair.item, channel], place, &row[..tile.outputs[1]]);
+                    self.finish_row(call, [pair.item, channel], place, &row[..tile.outputs[1]], strides[3]);
+                    continue;
+                }
+                if are_neighbours {
+                    self.finish_row(call, [pair.item, channel], place, &row[..tile.outputs[1] * planes], 1);
                     continue;
                 }
                 for plane in 0..planes {
                     let sums = &mut line[..tile.outputs[1]];
                     let values = row[plane..].iter().step_by(planes);
                     sums.iter_mut().zip(values).for_each(|(sum, &value)| *sum = value);
-                    self.finish_row(call, [pair.item, channel + plane], place, sums);
+                    self.finish_row(call, [pair.item, channel + plane], place, sums, strides[3]);
                 }
             }
         }
     }
 
-    /// Finishes neighbours of an output row of an item and a channel, from this place on.
-    fn finish_row(&self, call: &Call<'_, T>, [item, channel]: [usize; 2], place: [usize; 2], sums: &[T]) {
+    /// Finishes values of an output row of an item, `step` apart, from this channel and place on.
+    fn finish_row(
+        &self,
+        call: &Call<'_, T>,
+        [item, channel]: [usize; 2],
+        place: [usize; 2],
+        sums: &[T],
+        step: isize,
+    ) {
         let finish = FinishRow {
             sums,
             bias: T::default(),
             output: call.output_at(item, channel, place),
-            step: call.output_strides[3],
+            step,
             finish: self.finish,
             // SAFETY: the outputs of the tile are in the output view, whose shape was checked.
             _vouched: unsafe { Vouched::new() },
@@ -297,8 +314,8 @@ impl<T: Element> Tiles<T> {
         column: &mut [T],
     ) -> f64 {
         let [.., rows, columns] = kernel.dims();
-        let width = self.cut.width();
-        let copies = if self.cut.lanes == Lanes::Columns { self.cut.columns.transform } else { 1 };
+        let width = self.cut.columns.transform;
+        let copies = if self.cut.lanes == Lanes::Columns { width } else { 1 };
         let staging = room.tiles();
         staging.fill(T::default());
         let mut sum = 0.0;
@@ -310,8 +327,7 @@ impl<T: Element> Tiles<T> {
                 staging[at..at + copies].fill(value);
             }
         }
-        let operands =
-            Operands { source: &[room.source(self.cut.columns.transform)], ..Operands::inside(work, column) };
+        let operands = Operands { source: &[room.source()], ..Operands::inside(work, column) };
         // SAFETY: the room, work and column have the sizes of the cut, which `packing` states; nothing is multiplied.
         unsafe { self.transform(Stage::Forward, operands) };
         sum

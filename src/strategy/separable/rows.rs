@@ -54,11 +54,11 @@ impl<T: Element> Strip<'_, '_, T> {
                 bias: self.call.bias(self.part.channel),
                 bias_row: (planes > 1 && !room.bias.is_empty()).then_some(room.bias.as_ptr()),
                 finish: plan.finish,
-                // SAFETY: the sums hold all values under these outputs, in rows with room for whole vectors and one more; so
-                // do their phases. Taps share loads only where the stride is 1: each is the dilation times the planes
-                // away from the one before. The outputs are inside the output view, whose shape was checked. Steps may
-                // wrap where they are not taken (one column). Only few taps are folded, which share no loads and which
-                // `SeparablePlan::folds` has seen to be alike.
+                // SAFETY: the sums hold all values under these outputs, in rows with room for whole vectors and one
+                // more; so do their phases. Taps share loads only where the stride is 1: each is the dilation times the
+                // planes away from the one before. The outputs are inside the output view, whose shape was checked.
+                // Steps may wrap where they are not taken (one column). Only few taps are folded, which share no loads
+                // and which `SeparablePlan::folds` has seen to be alike.
                 _vouched: unsafe { Vouched::new() },
             };
             T::dispatch(plan.problem.isa, pass);
