@@ -3,7 +3,7 @@
 
 mod support;
 
-use convolve::{Conv, Error, Padding, View, ViewMut};
+use convolve::{Conv, Error, Layout, Padding, View, ViewMut};
 use support::random::Random;
 use support::run::{combinations, forced, in_order};
 
