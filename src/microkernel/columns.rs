@@ -27,7 +27,29 @@ pub(crate) struct Columns<'a, T> {
     pub(crate) to_step: usize,
     pub(crate) rows: usize,
     pub(crate) width: usize,
+    /// Memory that is wanted soon, as many rows of as many values: asked for on the way.
+    pub(crate) soon: Option<Soon<T>>,
     pub(crate) _vouched: Vouched,
+}
+
+/// The first value of the first row, and values from one row to the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Soon<T> {
+    pub(crate) first: *const T,
+    pub(crate) step: isize,
+}
+
+impl<T> Soon<T> {
+    /// Asks for `ROWS` x `VECTORS` vectors from (`row`, `column`).
+    #[inline(always)]
+    fn ask<I: Lanes<T>, const ROWS: usize, const VECTORS: usize>(self, isa: I, row: usize, column: usize) {
+        for r in 0..ROWS {
+            let row = self.first.wrapping_offset((row + r) as isize * self.step).wrapping_add(column);
+            for v in 0..VECTORS {
+                isa.prefetch(row.wrapping_add(v * I::LANES));
+            }
+        }
+    }
 }
 
 /// A way to compute them, block by block.
@@ -81,7 +103,10 @@ pub(super) trait Blocks<T: Element> {
         row: usize,
         column: usize,
     ) -> usize {
-        let Columns { to, to_step, .. } = *self.columns();
+        let Columns { to, to_step, soon, .. } = *self.columns();
+        if let Some(soon) = soon {
+            soon.ask::<I, ROWS, VECTORS>(isa, row, column);
+        }
         // SAFETY: vouched for by the caller.
         unsafe {
             let sums = self.sums::<I, ROWS, VECTORS>(isa, row, column);

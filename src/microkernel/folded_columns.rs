@@ -206,6 +206,7 @@ mod tests {
             to_step: pitch,
             rows,
             width: WIDTH,
+            soon: None,
             // SAFETY: all rows have room for whole vectors.
             _vouched: unsafe { Vouched::new() },
         };

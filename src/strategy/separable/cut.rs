@@ -92,8 +92,9 @@ pub(super) struct Cut {
     pub(super) dealt_pitch: usize,
     /// Most values to the left of what is read in place, and to the right of it.
     pub(super) side: usize,
-    /// Whether input and output exceed the second-level cache.
+    /// Whether input and output exceed the second-level cache, and whether they hardly fit the third.
     is_far: bool,
+    is_beyond: bool,
     /// Whether rows are sums of few taps, which keep their order.
     few_taps: bool,
     /// Else, where the sums of both passes are taken one after the other, which of them share loads.
@@ -110,11 +111,10 @@ pub(super) struct Cut {
     pub(super) work: usize,
 }
 
-/// Whether the planes, in and out, exceed the second-level cache.
-fn is_far(problem: &Problem, machine: &Machine) -> bool {
+/// Bytes of the planes, in and out.
+fn planes_bytes(problem: &Problem) -> f64 {
     let values = |shape: [usize; 4]| shape.iter().map(|&size| size as f64).product::<f64>();
-    let bytes = problem.element.size() as f64;
-    (values(problem.input_shape()) + values(problem.output_shape())) * bytes > machine.l2 as f64
+    (values(problem.input_shape()) + values(problem.output_shape())) * problem.element.size() as f64
 }
 
 /// Whether the sums along a row are those of a signal of few taps.
@@ -148,7 +148,7 @@ impl Cut {
         if cut.is_by_columns && !cut.is_at_once {
             return None;
         }
-        let comfortable = if problem.rows.taps == 1 { line_bytes(problem) } else { machine.l2 / 2 };
+        let comfortable = if problem.rows.taps == 1 { line_bytes(problem) } else { machine.l2 };
         loop {
             cut.fit(problem)?;
             let size = problem.element.size();
@@ -189,7 +189,8 @@ impl Cut {
             segment: 0,
             dealt_pitch: 0,
             side: 0,
-            is_far: is_far(problem, machine),
+            is_far: planes_bytes(problem) > machine.l2 as f64,
+            is_beyond: planes_bytes(problem) > 0.75 * machine.l3 as f64,
             few_taps: false,
             sharing: None,
             is_at_once: false,
@@ -266,6 +267,12 @@ impl Cut {
     /// Whether input rows are asked for ahead of time, one while each output row is finished.
     pub(super) fn asks_ahead(&self) -> bool {
         self.is_far && self.step == 1 && !self.is_level[1]
+    }
+
+    /// Whether output rows are asked for while sums along columns are taken, which wait for no memory: asked for where
+    /// they are written, together with the input rows, they would be more than are fetched at once.
+    pub(super) fn asks_for_outputs(&self, columns: &Axis) -> bool {
+        self.is_beyond && columns.stride == 1
     }
 
     /// Whether there is a tile for the few taps of rows of so many planes side by side.

@@ -5,6 +5,7 @@ use core::ops::Range;
 use super::strip::{Room, Strip};
 use crate::element::Element;
 use crate::microkernel::Vouched;
+use crate::microkernel::columns::Soon;
 use crate::microkernel::row_pass::RowPass;
 use crate::microkernel::row_sums::RowSums;
 use crate::microkernel::signal_tile::{FewTaps, Row};
@@ -69,6 +70,15 @@ impl<T: Element> Strip<'_, '_, T> {
     fn output_row(&self, row: usize) -> *mut T {
         let row = self.part.phase + row * self.plan.cut.spacing;
         self.call.output_at(self.part.item, self.part.channel, [row, self.part.columns.start])
+    }
+
+    /// The outputs to ask for while sums along columns of rows from this one on are taken.
+    pub(super) fn outputs(&self, row: usize) -> Option<Soon<T>> {
+        let cut = &self.plan.cut;
+        let are_neighbours = self.call.output_strides[3] == self.planes as isize;
+        let step = self.call.output_strides[2].wrapping_mul(cut.spacing as isize);
+        let asks = are_neighbours && cut.asks_for_outputs(&self.plan.problem.columns);
+        asks.then(|| Soon { first: self.output_row(row), step })
     }
 
     /// The input row to ask for while this row of a tile is finished: as many as the next tile has new ones, if they

@@ -14,7 +14,7 @@ use crate::element::Element;
 use crate::microkernel::Vouched;
 use crate::microkernel::column_pass::ColumnPass;
 use crate::microkernel::column_sums::ColumnSums;
-use crate::microkernel::columns::Columns;
+use crate::microkernel::columns::{Columns, Soon};
 use crate::microkernel::folded_columns::FoldedColumns;
 use crate::window::{Pixels, Place, Plane};
 use crate::workspace::take;
@@ -153,7 +153,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         self.find(inputs.start..inputs.end + rows.len(), room);
         self.read(self.next.max(first)..inputs.end, room);
         self.next = self.next.max(inputs.end);
-        self.sum_columns(rows.len(), room);
+        self.sum_columns(rows.clone(), room);
         if self.plan.problem.columns.stride > 1 {
             self.deal(rows.len(), room);
         }
@@ -253,16 +253,17 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         self.plan.factors(self.call, self.part.channel)
     }
 
-    /// All sums along columns that the outputs of so many rows need.
-    fn sum_columns(&self, rows: usize, room: &mut Room<'_, T>) {
+    /// All sums along columns that the outputs of some rows need.
+    fn sum_columns(&self, rows: Range<usize>, room: &mut Room<'_, T>) {
         let cut = &self.plan.cut;
+        let (first_row, rows) = (rows.start, rows.len());
         let to = (room.sums[self.shift()..].as_mut_ptr(), cut.pitch);
         if self.inside.is_empty() {
             // Rows of the ring have room for whole vectors.
             let width = self.values.next_multiple_of(cut.lanes);
             // SAFETY: the table holds the rows under the tile. Rows of the ring and of the sums have room for whole
             // vectors.
-            return unsafe { self.sum_values(rows, room.rows, 0..width as isize, to) };
+            return unsafe { self.sum_values(rows, room.rows, 0..width as isize, to, None) };
         }
         // Rounded up to whole vectors, so that what lies inside comes last.
         for (values, inputs) in room.sides.rows() {
@@ -270,16 +271,18 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
             let width = values.len().next_multiple_of(cut.lanes);
             // SAFETY: the table holds the rows under the tile, with a vector and more behind these values; so do the
             // sums.
-            unsafe { self.sum_values(rows, inputs, 0..width as isize, to) };
+            unsafe { self.sum_values(rows, inputs, 0..width as isize, to, None) };
         }
         let (start, end) = (self.inside.start, self.inside.end);
         let to = (room.sums[self.shift() + start..].as_mut_ptr(), cut.pitch);
         // SAFETY: the table holds the rows under the tile, in which these values are inside, a vector or more.
-        unsafe { self.sum_values(rows, room.rows, start as isize..end as isize, to) };
+        unsafe {
+            self.sum_values(rows, room.rows, start as isize..end as isize, to, self.outputs(first_row))
+        };
     }
 
     /// Sums along columns of some values, which are counted as those of the strip, for all terms. What is left behind
-    /// whole vectors is summed in one that ends with it.
+    /// whole vectors is summed in one that ends with it. Meanwhile, `outputs` are asked for.
     ///
     /// # Safety
     /// `inputs` are the rows under the tile, in all of which these values are readable, a vector or more. `to.0 + x` is
@@ -290,6 +293,7 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
         inputs: &[*const T],
         values: Range<isize>,
         (to, to_step): (*mut T, usize),
+        outputs: Option<Soon<T>>,
     ) {
         let (cut, taps) = (&self.plan.cut, self.taps().0);
         let count = values.len();
@@ -312,7 +316,8 @@ impl<'a, 'b, T: Element> Strip<'a, 'b, T> {
                     T::dispatch(self.plan.problem.isa, sums);
                     continue;
                 }
-                let columns = Columns { inputs, first, step, taps, to, to_step, rows, width, _vouched };
+                let soon = outputs.filter(|_| term == 0 && skipped == 0);
+                let columns = Columns { inputs, first, step, taps, to, to_step, rows, width, soon, _vouched };
                 if self.folds[0] {
                     T::dispatch(self.plan.problem.isa, FoldedColumns(columns));
                 } else {
