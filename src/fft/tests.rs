@@ -78,8 +78,7 @@ impl<T: Element> Way<T> {
         let rows: [Vec<*const T>; 2] = rows;
         let to = y.as_mut_ptr();
         let target = Pair { re: to, im: to.wrapping_add(area), row_step: step };
-        let [before, after] = [[0.0, 0.0], [3.0, -2.0]]
-            .map(|values| Offsets::new(values.map(|value| [T::from_f64(value); MOST_PLANES]), 1));
+        let [before, after] = [[0.0, 0.0], [3.0, -2.0]].map(|values| values.map(T::from_f64));
         let (work, kernel) = (work.as_mut_ptr(), kernel.as_ptr());
         // SAFETY: the lengths have just been checked.
         let _vouched = unsafe { Vouched::new() };
@@ -104,6 +103,8 @@ impl<T: Element> Way<T> {
             };
             return T::dispatch(self.isa, tile);
         }
+        let [before, after] =
+            [before, after].map(|values| Offsets::new(values.map(|value| [value; MOST_PLANES]), 1));
         let mut column = vec![T::default(); 2 * self.rows * lanes];
         let rows = [rows[0].as_ptr(), rows[1].as_ptr()];
         let bands = [lanes, self.columns, self.columns].map(|end| Band { rows, end });

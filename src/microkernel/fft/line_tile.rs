@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 use super::arithmetic::{Arithmetic, Elements};
 use super::middle::Middle;
 use super::passes::{BACK, ENTER, Ends, FORWARD, LEAVE, OF_LANES, SHARED};
-use super::{Both, Offsets, Passes, Stage};
+use super::{Both, MOST_LANES, Passes, Stage};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 use crate::microkernel::Vouched;
@@ -29,8 +29,8 @@ pub(crate) struct LineTile<'a, T> {
     pub(crate) source: Both<*const T>,
     pub(crate) target: Both<*mut T>,
     /// Taken from the samples, and added to the results.
-    pub(crate) before: Offsets<T>,
-    pub(crate) after: Offsets<T>,
+    pub(crate) before: Both<T>,
+    pub(crate) after: Both<T>,
     pub(crate) work: *mut T,
     pub(crate) kernel: *const T,
     pub(crate) len: usize,
@@ -84,7 +84,9 @@ impl<T: Element> LineTile<'_, T> {
     unsafe fn enter<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>) {
         let [re, im] = self.source.map(<*const T>::cast_mut);
         let source = Elements { re, im, step: I::LANES as isize };
-        let ends = Ends { offset: self.before.at(0), kept: [0; 2], lanes: [I::LANES; 2], asks_ahead: false };
+        let before = self.before.map(|value| [value; MOST_LANES]);
+        let offset = [before[0].as_ptr(), before[1].as_ptr()];
+        let ends = Ends { offset, kept: [0; 2], lanes: [I::LANES; 2], asks_ahead: false };
         // SAFETY: as the maker vouches.
         unsafe { self.levels.level::<I, OF_LANES, ENTER>(ops, 0, (source, work), ends) };
     }
@@ -97,8 +99,9 @@ impl<T: Element> LineTile<'_, T> {
     unsafe fn leave<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>) {
         let [re, im] = self.target;
         let target = Elements { re, im, step: I::LANES as isize };
+        let after = self.after.map(|value| [value; MOST_LANES]);
         let ends = Ends {
-            offset: self.after.at(0),
+            offset: [after[0].as_ptr(), after[1].as_ptr()],
             kept: [self.kept / I::LANES; 2],
             lanes: [I::LANES; 2],
             asks_ahead: false,

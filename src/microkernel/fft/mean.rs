@@ -30,29 +30,71 @@ impl<T: Element> Microkernel<T> for SampleMeans<'_, T> {
 
     #[inline(always)]
     fn run<I: Lanes<T>>(self, isa: I) -> Planes<T> {
-        const { assert!(I::LANES <= MOST_LANES) };
         let vectors = self.columns / I::LANES;
         let all = self.rows * vectors;
-        let mut means = [T::default(); MOST_PLANES];
         if all == 0 {
-            return means;
+            return [T::default(); MOST_PLANES];
         }
         let values = self.planes << SAMPLE.max((all * I::LANES / self.planes).max(1).ilog2().div_ceil(2));
         let count = (values / I::LANES).clamp(1, all);
         let apart = all / count;
+        // Along diagonals, so that rows and columns are met alike.
+        let places = (0..count).map(|i| {
+            let at = i * apart;
+            // Of the first row without dividing, which short lines would notice.
+            let row = if at < vectors { 0 } else { at / vectors };
+            [row, if row == 0 { at } else { (at + row) % vectors } * I::LANES]
+        });
+        // SAFETY: row < rows, and column < columns.
+        unsafe {
+            match self.planes {
+                1 => self.mean(isa, places),
+                _ => self.means(isa, places),
+            }
+        }
+    }
+}
+
+impl<T: Element> SampleMeans<'_, T> {
+    /// Of one plane: in a register, since short lines would notice anything else.
+    ///
+    /// # Safety
+    /// Vectors of columns can be loaded at the places.
+    #[inline(always)]
+    unsafe fn mean<I: Lanes<T>>(
+        &self,
+        isa: I,
+        places: impl ExactSizeIterator<Item = [usize; 2]>,
+    ) -> Planes<T> {
+        let taken = places.len() * I::LANES;
+        let mut sum = isa.splat(T::default());
+        for [row, column] in places {
+            // SAFETY: vouched for by the caller.
+            sum = unsafe { isa.add(sum, self.load(isa, row, column)) };
+        }
+        let mut means = [T::default(); MOST_PLANES];
+        means[0] = total(isa, sum) * T::from_f64(1.0 / taken as f64);
+        means
+    }
+
+    /// Of planes side by side.
+    ///
+    /// # Safety
+    /// As for `mean`.
+    #[inline(always)]
+    unsafe fn means<I: Lanes<T>>(&self, isa: I, places: impl Iterator<Item = [usize; 2]>) -> Planes<T> {
+        const { assert!(I::LANES <= MOST_LANES) };
         // Of vectors that begin with the same plane.
         let mut sums = [[T::default(); MOST_LANES]; MOST_PLANES];
         let mut counts = [0; MOST_PLANES];
-        for i in 0..count {
-            // Along diagonals, so that rows and columns are met alike.
-            let row = i * apart / vectors;
-            let column = (i * apart + row) % vectors * I::LANES;
+        for [row, column] in places {
             let plane = column % self.planes;
             counts[plane] += 1;
             let sum = sums[plane].as_mut_ptr();
-            // SAFETY: row < rows, and column < columns; no vector has more lanes.
+            // SAFETY: vouched for by the caller; no vector has more lanes.
             unsafe { isa.store(sum, isa.add(isa.load(sum), self.load(isa, row, column))) };
         }
+        let mut means = [T::default(); MOST_PLANES];
         for (plane, mean) in means.iter_mut().enumerate().take(self.planes) {
             let mut taken = 0;
             for (first, (sums, &vectors)) in sums.iter().zip(&counts).enumerate().take(self.planes) {
@@ -66,9 +108,7 @@ impl<T: Element> Microkernel<T> for SampleMeans<'_, T> {
         }
         means
     }
-}
 
-impl<T: Element> SampleMeans<'_, T> {
     /// The vector of columns from `column` on of a row.
     ///
     /// # Safety
@@ -83,4 +123,21 @@ impl<T: Element> SampleMeans<'_, T> {
         }
         isa.splat(T::default())
     }
+}
+
+/// The sum of the lanes, by halves.
+#[inline(always)]
+fn total<T: Element, I: Lanes<T>>(isa: I, vector: I::Vector) -> T {
+    const { assert!(I::LANES <= MOST_LANES) };
+    let mut lanes = [T::default(); MOST_LANES];
+    // SAFETY: no vector has more lanes.
+    unsafe { isa.store(lanes.as_mut_ptr(), vector) };
+    let mut count = I::LANES;
+    while count > 1 {
+        count /= 2;
+        for i in 0..count {
+            lanes[i] = lanes[i] + lanes[i + count];
+        }
+    }
+    lanes[0]
 }

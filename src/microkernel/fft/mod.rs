@@ -73,7 +73,13 @@ impl<T: Copy> Offsets<T> {
     /// Of so many planes side by side.
     pub(crate) fn new(values: Both<Planes<T>>, planes: usize) -> Self {
         debug_assert!((1..=MOST_PLANES).contains(&planes));
-        let turns = values.map(|values| core::array::from_fn(|i| values[i % planes]));
+        // Of one plane without counting, which short lines would notice.
+        let mut turns = values.map(|values| [values[0]; MOST_LANES + MOST_PLANES]);
+        if planes > 1 {
+            for (turns, values) in turns.iter_mut().zip(&values) {
+                turns.chunks_mut(planes).for_each(|turn| turn.copy_from_slice(&values[..turn.len()]));
+            }
+        }
         Offsets { planes, turns }
     }
 

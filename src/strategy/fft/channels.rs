@@ -12,7 +12,7 @@ use crate::element::Element;
 use crate::error::Error;
 use crate::microkernel::Vouched;
 use crate::microkernel::fft::spectrum_tile::{DealElements, SpectrumTile, tile};
-use crate::microkernel::fft::{MOST_PLANES, Offsets, Stage};
+use crate::microkernel::fft::{MOST_PLANES, Stage};
 use crate::problem::Problem;
 use crate::view::View;
 use crate::workspace::take;
@@ -172,7 +172,7 @@ impl<T: Element> ChannelsPlan<T> {
         let target = tiles.target(call, channel, &place);
         let operands = Operands {
             target: target.or_else(|| Some(tiles.staged(&task.room))),
-            after: Offsets::new([[call.bias(channel); MOST_PLANES]; 2], 1),
+            after: [[call.bias(channel); MOST_PLANES]; 2],
             ..Operands::inside(sums, task.column)
         };
         // SAFETY: as in `pairs`; nothing is multiplied, and the source is not read.

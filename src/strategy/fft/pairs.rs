@@ -14,9 +14,9 @@ use crate::cost::Machine;
 use crate::element::Element;
 use crate::error::Error;
 use crate::microkernel::Vouched;
+use crate::microkernel::fft::Stage;
 use crate::microkernel::fft::ahead::AskFor;
 use crate::microkernel::fft::spectrum_tile::DealElements;
-use crate::microkernel::fft::{Offsets, Stage};
 use crate::problem::Problem;
 use crate::view::View;
 use crate::workspace::{bytes_of, take};
@@ -186,8 +186,8 @@ impl<T: Element> Prepared<T> for PairsPlan<T> {
         let operands = Operands {
             source: &source.bands,
             target: target.or_else(|| Some(tiles.staged(&room))),
-            before: Offsets::new(before, planes),
-            after: Offsets::new(after, planes),
+            before,
+            after,
             planes,
             kernel: call.packed[channel * 2 * area..][..2 * area * planes].as_ptr(),
             ..Operands::inside(work, column)

@@ -185,8 +185,10 @@ impl<T: Element> Tiles<T> {
             known(rows, corner[0], outputs[0], self.cut.rows.transform),
             known(columns, corner[1], outputs[1], length) * planes,
         ];
-        let start = (place(-corner[1], length) * planes).next_multiple_of(self.lanes);
-        let end = place(columns.input as isize - corner[1], length) * planes / self.lanes * self.lanes;
+        // Lanes are a power of two: divisions take as long as short lines.
+        let whole = |values: usize| values & !(self.lanes - 1);
+        let start = whole(place(-corner[1], length) * planes + self.lanes - 1);
+        let end = whole(place(columns.input as isize - corner[1], length) * planes);
         let are_neighbours = self.are_neighbours(call.input_strides);
         let is_whole_line = [start, end] == [0, width] && (0..rows.input as isize).contains(&corner[0]);
         let is_in_place = are_neighbours && start < end && (!is_line || is_whole_line);
@@ -292,11 +294,8 @@ impl<T: Element> Tiles<T> {
         let (bands, planes) = (&source.bands, self.cut.planes);
         [0, 1].map(|part| {
             let [rows, values] = source.under[part].known;
-            let columns = if values < self.lanes {
-                values.min(1) * self.lanes
-            } else {
-                values / self.lanes * self.lanes
-            };
+            let columns =
+                if values < self.lanes { values.min(1) * self.lanes } else { values & !(self.lanes - 1) };
             // SAFETY: `source` has found so many rows and columns, and `stage` has made a vector of fewer.
             let _vouched = unsafe { Vouched::new() };
             T::dispatch(self.problem.isa, SampleMeans { bands, part, rows, columns, planes, _vouched })

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::fft::Levels;
 use crate::microkernel::fft::line_tile::LineTile;
 use crate::microkernel::fft::plane_tile::PlaneTile;
-use crate::microkernel::fft::{Band, Both, MOST_PLANES, Offsets, Pair, Stage};
+use crate::microkernel::fft::{Band, Both, MOST_PLANES, Offsets, Pair, Planes, Stage};
 use crate::microkernel::spectrum::FinishRow;
 use crate::microkernel::{Finish, Vouched};
 use crate::problem::Problem;
@@ -67,8 +67,9 @@ impl<T> Target<T> {
 pub(super) struct Operands<'a, T> {
     pub(super) source: &'a [Band<T>],
     pub(super) target: Option<Target<T>>,
-    pub(super) before: Offsets<T>,
-    pub(super) after: Offsets<T>,
+    /// Taken from the values of either tile, and added to the results, plane by plane.
+    pub(super) before: Both<Planes<T>>,
+    pub(super) after: Both<Planes<T>>,
     /// Planes side by side.
     pub(super) planes: usize,
     pub(super) work: *mut T,
@@ -82,8 +83,8 @@ impl<T: Element> Operands<'_, T> {
         Operands {
             source: &[],
             target: None,
-            before: Offsets::new([[T::default(); MOST_PLANES]; 2], 1),
-            after: Offsets::new([[T::default(); MOST_PLANES]; 2], 1),
+            before: [[T::default(); MOST_PLANES]; 2],
+            after: [[T::default(); MOST_PLANES]; 2],
             planes: 1,
             work: work.as_mut_ptr(),
             column: column.as_mut_ptr(),
@@ -260,8 +261,8 @@ impl<T: Element> Tiles<T> {
             stage,
             source,
             target: place,
-            before,
-            after,
+            before: Offsets::new(before, planes),
+            after: Offsets::new(after, planes),
             work,
             column,
             kernel,
@@ -289,8 +290,8 @@ impl<T: Element> Tiles<T> {
             // SAFETY: the tables of a source hold a row.
             source: rows.map_or([core::ptr::null(); 2], |[re, im]| unsafe { [*re, *im] }),
             target: [place.re, place.im],
-            before,
-            after,
+            before: before.map(|planes| planes[0]),
+            after: after.map(|planes| planes[0]),
             work,
             kernel,
             len,
