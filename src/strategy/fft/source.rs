@@ -261,6 +261,9 @@ impl<T: Element> Tiles<T> {
         (part, under): (usize, &Under),
         room: &mut Room<'_, T>,
     ) {
+        if under.staged.iter().all(Range::is_empty) {
+            return;
+        }
         let (problem, planes) = (&self.problem, self.cut.planes);
         let plane = call.plane(problem, item, channel, &self.extensions);
         let pixels =
@@ -310,7 +313,7 @@ impl<T: Element> Tiles<T> {
             if rows < height && self.cut.lanes != Lanes::Samples {
                 fill(room.spare_row(BEYOND + part), 0, &values[..planes]);
             }
-            for Range { start, end } in under.staged.clone() {
+            for Range { start, end } in under.staged.iter().filter(|columns| !columns.is_empty()).cloned() {
                 for r in 0..height {
                     let known = if r < rows { columns.clamp(start, end) } else { start };
                     if known < end {
