@@ -52,7 +52,7 @@ impl Constants {
     /// Factor to transforms that take more than a quarter of the third-level cache, which others use, too.
     const FAR: f64 = 1.6;
     /// Cycles to start a pair of tiles, along one axis and along both.
-    const LINES: f64 = 200.0;
+    const LINES: f64 = 400.0;
     const PLANES: f64 = 2000.0;
     /// Cycles of a value that is read and written through copies, and of a row of them.
     const STAGED: f64 = 0.3;
