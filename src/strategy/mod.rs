@@ -114,13 +114,16 @@ pub(crate) struct Packing {
 }
 
 impl PartialEq for Packing {
-    /// The name last, and most often by its address: this is asked in every call but those of a convolver.
+    /// The name last, and most often by its address: this is asked in every call but those of a convolver. Nothing is
+    /// put together to be compared: a load would wait for several stores.
     #[inline]
     fn eq(&self, other: &Self) -> bool {
         let Packing { strategy, kernel, groups, flipped, tiles, len, scratch } = self;
         *kernel == other.kernel
             && *tiles == other.tiles
-            && [*groups, *len, *scratch] == [other.groups, other.len, other.scratch]
+            && *groups == other.groups
+            && *len == other.len
+            && *scratch == other.scratch
             && *flipped == other.flipped
             && (core::ptr::eq(*strategy, other.strategy) || *strategy == other.strategy)
     }

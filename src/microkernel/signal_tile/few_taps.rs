@@ -249,15 +249,21 @@ impl<T: Element> Row<'_, T> {
         let mut t = 1;
         macro_rules! try_offsets {
             ($($by:literal)+) => {$(
-                if $by <= I::LANES && t < self.taps.len() && t * self.step == $by {
+                if $by <= I::LANES && t * self.step == $by {
                     let shifted = |v: usize| isa.shift_known(held[v], held[v + 1], $by);
                     // SAFETY: vouched for by the caller.
                     unsafe { self.add_tap::<I, WIDTH, 0>(isa, sums, t, input, shifted) };
                     t += 1;
+                    if t == self.taps.len() {
+                        return;
+                    }
                 }
             )+};
         }
         const { assert!(!I::SHIFTS || I::LANES <= 16) };
+        if t == self.taps.len() {
+            return;
+        }
         try_offsets!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
         debug_assert!(t == self.taps.len());
     }
