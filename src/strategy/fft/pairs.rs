@@ -73,6 +73,10 @@ impl<T: Element> PairsPlan<T> {
 /// Item, channel and pair of a task. A pair of all channels that share cache lines, so many, comes before the next
 /// pair: lines are brought once.
 fn place(task: usize, [channels, pairs]: [usize; 2], together: usize) -> [usize; 3] {
+    if channels == 1 {
+        // Short lines would notice more divisions.
+        return [task / pairs, 0, task % pairs];
+    }
     let (item, task) = (task / (channels * pairs), task % (channels * pairs));
     let (block, task) = (task / (together * pairs), task % (together * pairs));
     let first = block * together;

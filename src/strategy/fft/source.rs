@@ -2,7 +2,7 @@
 //!
 //! Rows are found through a table: those inside are read in place, the others are the ones that the border repeats, or
 //! rows of its constant. Vectors of columns that reach over an end are copied to staging, as are all columns where
-//! neighbours are apart in memory, or of a line that is not all inside.
+//! neighbours are apart in memory, or of two lines that are not all inside.
 
 use core::ops::Range;
 use core::slice;
@@ -147,6 +147,11 @@ impl<T: Element> Tiles<T> {
         pair: &TilePair,
         room: &mut Room<'_, T>,
     ) -> Source<T> {
+        if self.cut.lanes == Lanes::Samples
+            && let Some(blocks) = self.source_inside(call, channel, pair)
+        {
+            return self.whole_lines(blocks, room);
+        }
         let mut under = pair.tiles.map(|tile| self.under(call, tile));
         let [left, right] = self.ends(&mut under);
         for (part, under) in under.iter().enumerate() {
@@ -165,6 +170,16 @@ impl<T: Element> Tiles<T> {
             Band { rows: rows(1), end: self.cut.width() },
         ];
         Source { bands, under }
+    }
+
+    /// Two blocks of samples that are all inside.
+    fn whole_lines(&self, blocks: Both<*const T>, room: &mut Room<'_, T>) -> Source<T> {
+        let width = self.cut.width();
+        room.rows[0][0] = blocks[0];
+        room.rows[1][0] = blocks[1];
+        let band = Band { rows: [room.rows[0].as_ptr(), room.rows[1].as_ptr()], end: width };
+        let under = || Under { corner: [0; 2], known: [1, width], inside: 0..width, staged: [0..0, 0..0] };
+        Source { bands: [band; 3], under: [under(), under()] }
     }
 
     fn under(&self, call: &Call<'_, T>, tile: Option<Tile>) -> Under {
@@ -189,9 +204,7 @@ impl<T: Element> Tiles<T> {
         let whole = |values: usize| values & !(self.lanes - 1);
         let start = whole(place(-corner[1], length) * planes + self.lanes - 1);
         let end = whole(place(columns.input as isize - corner[1], length) * planes);
-        let are_neighbours = self.are_neighbours(call.input_strides);
-        let is_whole_line = [start, end] == [0, width] && (0..rows.input as isize).contains(&corner[0]);
-        let is_in_place = are_neighbours && start < end && (!is_line || is_whole_line);
+        let is_in_place = !is_line && start < end && self.are_neighbours(call.input_strides);
         Under { corner, known, inside: if is_in_place { start..end } else { width..width }, staged }
     }
 
@@ -222,7 +235,8 @@ impl<T: Element> Tiles<T> {
         (part, under): (usize, &Under),
         room: &mut Room<'_, T>,
     ) {
-        if self.cut.lanes == Lanes::Samples && under.inside.is_empty() {
+        if self.cut.lanes == Lanes::Samples {
+            // All of it is staged.
             return;
         }
         let (input, [y, x]) = (self.problem.rows.input, under.corner);
@@ -295,14 +309,15 @@ impl<T: Element> Tiles<T> {
     /// About the means of either tile, plane by plane.
     pub(super) fn means(&self, source: &Source<T>) -> Both<Planes<T>> {
         let (bands, planes) = (&source.bands, self.cut.planes);
-        [0, 1].map(|part| {
+        let mean = |part: usize| {
             let [rows, values] = source.under[part].known;
             let columns =
                 if values < self.lanes { values.min(1) * self.lanes } else { values & !(self.lanes - 1) };
             // SAFETY: `source` has found so many rows and columns, and `stage` has made a vector of fewer.
             let _vouched = unsafe { Vouched::new() };
             T::dispatch(self.problem.isa, SampleMeans { bands, part, rows, columns, planes, _vouched })
-        })
+        };
+        [mean(0), mean(1)]
     }
 
     /// Fills what is beyond either tile.

@@ -146,8 +146,8 @@ impl<T: Element> Tiles<T> {
             let place = [self.problem.rows.start(tile.first[0]), self.problem.columns.start(tile.first[1])];
             self.is_inside(call, place).then(|| call.input_at(pair.item, channel, place))
         };
-        let [re, im] = pair.tiles.map(at);
-        Some([re?, im?])
+        let [re, im] = pair.tiles;
+        Some([at(re)?, at(im)?])
     }
 
     /// Whether all that a tile reads from `place` on lies inside the input, in rows whose columns are neighbours.
@@ -170,8 +170,11 @@ impl<T: Element> Tiles<T> {
         if !is_dense || !self.are_neighbours(strides) || self.finish != Finish::plain() {
             return None;
         }
-        let values = |tile: Tile| [tile.outputs[0], tile.outputs[1] * planes];
-        let kept = pair.tiles.map(|tile| tile.map_or([0; 2], values));
+        let values = |tile: Option<Tile>| match tile {
+            Some(tile) => [tile.outputs[0], tile.outputs[1] * planes],
+            None => [0; 2],
+        };
+        let kept = [values(pair.tiles[0]), values(pair.tiles[1])];
         let are_vectors = kept == [[1, self.cut.columns.outputs]; 2] && kept[0][1].is_multiple_of(self.lanes);
         if self.cut.lanes == Lanes::Samples && !are_vectors {
             return None;
