@@ -68,6 +68,38 @@ fn lengths_around_tiles_of_signals() {
     lengths_around_tiles::<f64>();
 }
 
+/// Signals about as long as their kernels: zeros outside of them may wrap around, but nothing else may.
+fn ends_that_wrap<T: Element>() {
+    let mut random = Random(69);
+    let mut wrapping = 0;
+    for &isa in InstructionSet::available().unwrap() {
+        for (input, taps) in [(400, 400), (512, 513), (511, 514), (750, 275), (750, 276), (50, 950)] {
+            for [left, right] in [[taps - 1, taps - 1], [250, taps - 1], [taps, 100], [0, 350], [1500, 1500]]
+            {
+                for (i, border) in
+                    [Border::Zero, Border::Constant(3.0), Border::Replicate].into_iter().enumerate()
+                {
+                    for step in [1, 3] {
+                        let padding = Padding::Explicit { top: 0, bottom: 0, left, right };
+                        let conv = Conv::d1(input, taps).padding(padding).border(border).stride(step);
+                        let conv = conv.channels(2, 2).groups(1 + step % 2);
+                        let Some((conv, [_, len])) = pairs::<T>(conv, isa) else { continue };
+                        check::<T>(&conv, Layout::Nchw, &mut random);
+                        wrapping += usize::from(i == 0 && 2 * len < left + input + right);
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrapping > 20, "{wrapping} requests had no room for all zeros, or were cut into several tiles");
+}
+
+#[test]
+fn ends_of_signals_that_wrap() {
+    ends_that_wrap::<f32>();
+    ends_that_wrap::<f64>();
+}
+
 /// Tiles of both axes, of one axis only, with steps and several channels.
 fn planes_around_tiles<T: Element>() {
     let mut random = Random(62);

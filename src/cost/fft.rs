@@ -17,12 +17,17 @@ pub(crate) fn shortest_line_transform(lanes: usize) -> usize {
     (lanes * lanes).max(64)
 }
 
-/// Values of an axis that overlapping tiles cover at least, and levels of the shortest transform.
-fn least_cover(axis: &Axis, shortest: usize) -> [f64; 2] {
-    let mut len = axis.extent.max(shortest).next_power_of_two();
-    let levels = f64::from(len.ilog2());
+/// Values of an axis that overlapping tiles cover at least, each as many as `halves` transforms take, and levels of the
+/// shortest transform.
+fn least_cover(axis: &Axis, shortest: usize, halves: usize) -> [f64; 2] {
+    let mut len = axis.extent.max(shortest * halves).next_power_of_two();
+    let levels = f64::from((len / halves).ilog2());
     let mut least = f64::INFINITY;
     loop {
+        // Zeros at both ends of samples may wrap around.
+        if halves > 1 && len >= axis.output {
+            return [least.min(len as f64), levels];
+        }
         let outputs = len - axis.extent + 1;
         least = least.min(axis.output.div_ceil(outputs) as f64 * len as f64);
         if outputs >= axis.output {
@@ -77,9 +82,9 @@ impl Constants {
         let lanes = problem.isa.lanes(problem.element);
         let untouched = |axis: &Axis| [axis.output as f64, 0.0];
         let [high, wide] = match (rows.taps, columns.taps) {
-            (1, _) => [untouched(rows), least_cover(columns, shortest_line_transform(lanes))],
-            (_, 1) => [least_cover(rows, SHORTEST_TRANSFORM), untouched(columns)],
-            _ => [rows, columns].map(|axis| least_cover(axis, SHORTEST_TRANSFORM)),
+            (1, _) => [untouched(rows), least_cover(columns, shortest_line_transform(lanes), 2)],
+            (_, 1) => [least_cover(rows, SHORTEST_TRANSFORM, 1), untouched(columns)],
+            _ => [rows, columns].map(|axis| least_cover(axis, SHORTEST_TRANSFORM, 1)),
         };
         let vectors = high[0] * wide[0] / 2.0 / lanes as f64;
         // Planes side by side share the start.
@@ -146,7 +151,8 @@ impl Constants {
             let lines = (channels * problem.element.size()) as f64 / LINE;
             return pairs * area * (Self::STRIDED + Self::OWN_LINE * lines.min(1.0));
         }
-        let across = (problem.columns.output as f64 / columns as f64).max(1.0);
+        let halves = if problem.rows.taps > 1 { 1.0 } else { 2.0 };
+        let across = (problem.columns.output as f64 / (halves * columns as f64)).max(1.0);
         if problem.rows.taps > 1 {
             // At either end of each row of tiles about half a kernel, in whole vectors.
             let beside =

@@ -23,13 +23,19 @@ struct Shape {
 /// The levels of a transform with their twiddle factors.
 ///
 /// Of a transform of independent lanes all levels. Where lanes are consecutive samples, the levels over vectors of
-/// them: they leave transforms of `lanes` numbers over.
+/// them: they leave transforms of `lanes` numbers over. The latter are *turned*: their frequencies are a quarter short of
+/// whole numbers, so that what wraps around comes with a factor of i, for the sake of
+/// [`LineTile`](crate::microkernel::fft::line_tile::LineTile). All of that is in the factors of the first level.
 #[derive(Debug)]
 pub(crate) struct Levels<T> {
     levels: Vec<Level>,
     twiddles: Vec<T>,
+    turns: Vec<T>,
     last: usize,
 }
+
+/// Quarters between a whole number and a frequency of turned transforms.
+const QUARTERS: usize = 3;
 
 /// Tables in use, to be shared by the plans that are made while they are.
 static TABLES: Mutex<Vec<(Shape, Weak<dyn Any + Send + Sync>)>> = Mutex::new(Vec::new());
@@ -64,25 +70,31 @@ impl<T: Element> Levels<T> {
         let lanes = consecutive.unwrap_or(1);
         let mut radices = radices((len / lanes).ilog2(), eights);
         let last = if consecutive.is_some() { 1 } else { radices.pop().unwrap_or(1) };
-        let (mut levels, mut twiddles, mut block) = (Vec::new(), Vec::new(), len);
-        for radix in radices {
+        let (mut levels, mut twiddles, mut turns, mut block) = (Vec::new(), Vec::new(), Vec::new(), len);
+        for (level, radix) in radices.into_iter().enumerate() {
             let span = block / radix;
             levels.push(Level { radix, span: span / lanes, twiddles: twiddles.len() });
+            let is_turned = level == 0 && consecutive.is_some();
+            if is_turned {
+                let roots = (1..radix).map(|m| root(QUARTERS * m, 4 * radix));
+                turns.extend(roots.flat_map(|(re, im)| [re, im]).map(T::from_f64));
+            }
+            let (quarters, first_factor) = if is_turned { (QUARTERS, 0) } else { (0, 1) };
             for first in (0..span).step_by(lanes) {
-                for k in 1..radix {
-                    let roots = (first..first + lanes).map(|j| root(j * k, block));
+                for k in first_factor..radix {
+                    let roots = (first..first + lanes).map(|j| root(j * (4 * k + quarters), 4 * block));
                     let (re, im): (Vec<f64>, Vec<f64>) = roots.unzip();
                     twiddles.extend(re.into_iter().chain(im).map(T::from_f64));
                 }
             }
             block = span;
         }
-        Levels { levels, twiddles, last }
+        Levels { levels, twiddles, turns, last }
     }
 
     /// For the loops.
     pub(crate) fn passes(&self) -> Passes<'_, T> {
-        Passes { levels: &self.levels, twiddles: &self.twiddles, last: self.last }
+        Passes { levels: &self.levels, twiddles: &self.twiddles, turns: &self.turns, last: self.last }
     }
 
     /// How many levels to do depth-first, so that the blocks below them have at most `block` numbers, or as few as

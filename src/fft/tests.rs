@@ -85,13 +85,13 @@ impl<T: Element> Way<T> {
         let (levels, across) = (self.along.passes(), self.across.passes());
         if let Some(in_cache) = self.in_cache {
             let (len, depth) = (area, self.along.depth(area, lanes, in_cache));
-            let kept = len;
+            let kept = 2 * len;
             let tile = LineTile {
                 stage,
-                source: [rows[0][0], rows[1][0]],
-                target: [target.re, target.im],
-                before,
-                after,
+                source: rows[0][0],
+                target: target.re,
+                before: before[0],
+                after: after[0],
                 work,
                 kernel,
                 len,
@@ -133,7 +133,7 @@ impl<T: Element> Way<T> {
     fn check(&self) {
         let area = self.rows * self.columns;
         let x = numbers::<T>(2 * area, 1);
-        let mut h = numbers::<T>(area, 2);
+        let mut h = numbers::<T>(if self.is_line() { 2 * area } else { area }, 2);
         if self.is_of_columns() {
             h = (0..area).map(|i| h[i / self.columns]).collect();
         }
@@ -156,8 +156,9 @@ impl<T: Element> Way<T> {
 
     /// The conjugated and scaled spectrum of `h`.
     fn kernel(&self, h: &[T]) -> Vec<T> {
-        let [mut y, mut kernel] = [(); 2].map(|()| vec![T::default(); 2 * h.len()]);
-        let both = [h, &vec![T::default(); h.len()]].concat();
+        let len = 2 * self.rows * self.columns;
+        let [mut y, mut kernel] = [(); 2].map(|()| vec![T::default(); len]);
+        let both = [h, &vec![T::default(); len - h.len()]].concat();
         self.run(Stage::Forward, &both, &mut y, &mut kernel, &both);
         let scale = T::from_f64(1.0 / self.numbers() as f64);
         for (i, value) in kernel.iter_mut().enumerate() {
@@ -169,11 +170,13 @@ impl<T: Element> Way<T> {
 
     /// Both parts of `y` with what rustfft makes of those of `x`.
     fn compare(&self, x: &[T], h: &[T], y: &[T]) {
-        for (part, constant) in [3.0, -2.0].into_iter().enumerate() {
-            let [x, y] = [x, y].map(|values| &values[part * h.len()..][..h.len()]);
-            let expected = match self.is_of_columns() {
-                true => columns_alone(x, h, self.columns),
-                false => correlation(x, h, self.columns),
+        for (part, (constant, (x, y))) in
+            [3.0, -2.0].into_iter().zip(x.chunks_exact(h.len()).zip(y.chunks_exact(h.len()))).enumerate()
+        {
+            let expected = match () {
+                () if self.is_line() => negated_where_it_wraps(x, h),
+                () if self.is_of_columns() => columns_alone(x, h, self.columns),
+                () => correlation(x, h, self.columns),
             };
             for (i, (got, expected)) in y.iter().zip(&expected).enumerate() {
                 let distance = (got.to_f64() - expected - constant).abs();
@@ -181,6 +184,10 @@ impl<T: Element> Way<T> {
                 assert!(distance <= self.bound(), "{}: {distance}", place());
             }
         }
+    }
+
+    fn is_line(&self) -> bool {
+        self.in_cache.is_some()
     }
 
     /// Whether columns are transformed by themselves.
@@ -200,6 +207,15 @@ impl<T: Element> Way<T> {
         let norms = 2f64.sqrt() * size as f64 * 4.0 * 4.0;
         2.0 * ((size as f64).log2() + 2.0) * u * norms
     }
+}
+
+/// The correlation in which what wraps around changes its sign.
+fn negated_where_it_wraps<T: Element>(x: &[T], h: &[T]) -> Vec<f64> {
+    let negated: Vec<T> = x.iter().map(|&value| -value).collect();
+    let len = 2 * x.len();
+    let mut y = correlation(&[x, &negated].concat(), &[h, &vec![T::default(); h.len()]].concat(), len);
+    y.truncate(x.len());
+    y
 }
 
 /// The correlation of each column by itself.

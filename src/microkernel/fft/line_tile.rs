@@ -1,4 +1,11 @@
-//! A pair of blocks of a signal: lanes are consecutive samples.
+//! A block of a signal: lanes are consecutive samples.
+//!
+//! Its halves are the real and the imaginary part of a complex one whose frequencies are a quarter short of whole
+//! numbers.
+//! Numbers that leave the end of such a transform come in again times i: of the first half's, which are real, as part of
+//! the second, and of the second's, which are imaginary, with their sign changed as part of the first. So one transform
+//! of `len` numbers, and a product, convolve `2 * len` samples, of which those that wrap around are negated (*right-angle
+//! circular convolution*: Krot and Minervina, 1989); overlapping blocks keep none of them.
 //!
 //! The passes run over vectors of samples until blocks are as short as a vector. What is left, transforms of `LANES`
 //! numbers along the lanes, is done on squares of `LANES` x `LANES`, transposed in registers.
@@ -8,29 +15,30 @@ use core::mem::MaybeUninit;
 use super::arithmetic::{Arithmetic, Elements};
 use super::middle::Middle;
 use super::passes::{BACK, ENTER, Ends, FORWARD, LEAVE, OF_LANES, SHARED};
-use super::{Both, MOST_LANES, Passes, Stage};
+use super::{MOST_LANES, Passes, Stage};
 use crate::element::Element;
 use crate::isa::{Lanes, Microkernel};
 use crate::microkernel::Vouched;
 
-/// Transforms two blocks of `len` samples.
+/// Transforms a block of `2 * len` samples.
 ///
 /// # Safety
 /// Whoever makes it vouches that, with `lanes` those of the instruction set,
-/// * `levels` are those of a transform of `len` samples whose lanes are consecutive samples, `len / lanes` a multiple
-///   of `lanes`, and `across` those of `lanes` numbers whose lanes are independent;
-/// * both parts of `source` are readable for `len` values, unless the stage is [`Stage::Back`];
-/// * both parts of `target` are writable for `kept` values, a multiple of `lanes`, unless it is [`Stage::Forward`];
+/// * `levels` are those of a transform of `len` numbers whose lanes are consecutive ones, `len / lanes` a multiple of
+///   `lanes`, and `across` those of `lanes` numbers whose lanes are independent;
+/// * `source` is readable for `2 * len` values, unless the stage is [`Stage::Back`];
+/// * `target` is writable for `kept` values, a multiple of `lanes` and at most `2 * len`, unless it is
+///   [`Stage::Forward`];
 /// * `work` is readable and writable for `2 * len` values, holds sums if the stage is [`Stage::Back`], and meets
 ///   neither of them;
 /// * `kernel` is readable for as many if the stage is [`Stage::Convolve`].
 pub(crate) struct LineTile<'a, T> {
     pub(crate) stage: Stage,
-    pub(crate) source: Both<*const T>,
-    pub(crate) target: Both<*mut T>,
+    pub(crate) source: *const T,
+    pub(crate) target: *mut T,
     /// Taken from the samples, and added to the results.
-    pub(crate) before: Both<T>,
-    pub(crate) after: Both<T>,
+    pub(crate) before: T,
+    pub(crate) after: T,
     pub(crate) work: *mut T,
     pub(crate) kernel: *const T,
     pub(crate) len: usize,
@@ -76,17 +84,22 @@ impl<T: Element> Microkernel<T> for LineTile<'_, T> {
 }
 
 impl<T: Element> LineTile<'_, T> {
+    /// The samples from `first` on, half of them as real parts and half as imaginary ones.
+    #[inline(always)]
+    fn halves<I: Lanes<T>>(&self, first: *mut T) -> Elements<T> {
+        Elements { re: first, im: first.wrapping_add(self.len), step: I::LANES as isize }
+    }
+
     /// The first level, from the source to the buffer.
     ///
     /// # Safety
     /// As the maker vouches.
     #[inline(always)]
     unsafe fn enter<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>) {
-        let [re, im] = self.source.map(<*const T>::cast_mut);
-        let source = Elements { re, im, step: I::LANES as isize };
-        let before = self.before.map(|value| [value; MOST_LANES]);
-        let offset = [before[0].as_ptr(), before[1].as_ptr()];
-        let ends = Ends { offset, kept: [0; 2], lanes: [I::LANES; 2], asks_ahead: false };
+        let source = self.halves::<I>(self.source.cast_mut());
+        let before = [self.before; MOST_LANES];
+        let ends =
+            Ends { offset: [before.as_ptr(); 2], kept: [0; 2], lanes: [I::LANES; 2], asks_ahead: false };
         // SAFETY: as the maker vouches.
         unsafe { self.levels.level::<I, OF_LANES, ENTER>(ops, 0, (source, work), ends) };
     }
@@ -97,15 +110,11 @@ impl<T: Element> LineTile<'_, T> {
     /// As the maker vouches.
     #[inline(always)]
     unsafe fn leave<I: Lanes<T>>(&self, ops: Arithmetic<T, I>, work: Elements<T>) {
-        let [re, im] = self.target;
-        let target = Elements { re, im, step: I::LANES as isize };
-        let after = self.after.map(|value| [value; MOST_LANES]);
-        let ends = Ends {
-            offset: [after[0].as_ptr(), after[1].as_ptr()],
-            kept: [self.kept / I::LANES; 2],
-            lanes: [I::LANES; 2],
-            asks_ahead: false,
-        };
+        let target = self.halves::<I>(self.target);
+        let after = [self.after; MOST_LANES];
+        let [half, kept] = [self.len, self.kept].map(|samples| samples / I::LANES);
+        let kept = [kept.min(half), kept.saturating_sub(half)];
+        let ends = Ends { offset: [after.as_ptr(); 2], kept, lanes: [I::LANES; 2], asks_ahead: false };
         // SAFETY: as the maker vouches.
         unsafe { self.levels.level::<I, OF_LANES, LEAVE>(ops, 0, (work, target), ends) };
     }

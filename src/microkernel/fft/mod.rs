@@ -5,8 +5,8 @@
 //! [`PlaneTile`](plane_tile::PlaneTile) they are independent transforms, which share their twiddle factors; in
 //! [`LineTile`](line_tile::LineTile) they are consecutive samples of one, each with a factor of its own.
 //!
-//! Two real tiles are transformed at once, as the real and the imaginary part of a complex one: their products with the
-//! spectrum of a real kernel come apart by themselves on the way back.
+//! Two real tiles, or halves of a block of samples, are transformed at once, as the real and the imaginary part of a
+//! complex one: their products with the spectrum of a real kernel come apart by themselves on the way back.
 
 pub(crate) mod ahead;
 mod arithmetic;

@@ -23,8 +23,12 @@ pub(crate) struct Level {
 pub(crate) struct Passes<'a, T> {
     /// From the longest span to the shortest; their radices times `last` are the length of the transform.
     pub(crate) levels: &'a [Level],
-    /// For each level, each butterfly of a block and each of its numbers but the first: real and imaginary part.
+    /// For each level, each butterfly of a block and each of its numbers but the first, which has a factor in the first
+    /// level of turned transforms only: real and imaginary part.
     pub(crate) twiddles: &'a [T],
+    /// What the numbers of a butterfly but the first are turned by before the first level of a turned transform, and
+    /// after it on the way back; the same for all lanes. Nothing for others.
+    pub(crate) turns: &'a [T],
     /// Radix of the last level, which has no factors; 1 if there is none.
     pub(crate) last: usize,
 }
@@ -39,6 +43,12 @@ pub(super) const FORWARD: u8 = 0;
 pub(super) const BACK: u8 = 1;
 pub(super) const ENTER: u8 = 2;
 pub(super) const LEAVE: u8 = 3;
+
+/// Whether a pass is the first level of a turned transform, or the last one of its way back: those of samples, of which
+/// no others enter or leave.
+const fn is_turned(factors: bool, way: u8) -> bool {
+    factors == OF_LANES && (way == ENTER || way == LEAVE)
+}
 
 /// What happens at the ends of the way.
 #[derive(Clone, Copy)]
@@ -58,19 +68,24 @@ struct Pass<T, S> {
     to: Elements<T>,
     span: usize,
     twiddles: *const T,
+    turns: *const T,
     ends: Ends<T>,
 }
 
 impl<T: Element, S: Source<T>> Pass<T, S> {
     /// # Safety
     /// `R * span` elements are readable at `from` and, but for those that are not kept on leaving, writable at `to`;
-    /// there are twiddle factors for `span` butterflies. A vector is readable at either offset on entering and leaving.
+    /// there are twiddle factors for `span` butterflies, and turns if it is turned. A vector is readable at either offset
+    /// on entering and leaving.
     #[inline(always)]
     unsafe fn run<I: Lanes<T>, const R: usize, const FACTORS: bool, const WAY: u8>(
         &self,
         ops: Arithmetic<T, I>,
     ) {
         let part = if FACTORS == SHARED { 1 } else { I::LANES };
+        let is_turned = is_turned(FACTORS, WAY);
+        // The first number of a butterfly that has a factor.
+        let first = usize::from(!is_turned);
         let mut offset = ops.zero();
         if WAY == ENTER || WAY == LEAVE {
             const { assert!(I::LANES <= MOST_LANES) };
@@ -80,17 +95,19 @@ impl<T: Element, S: Source<T>> Pass<T, S> {
         }
         let kept = self.ends.kept[0].max(self.ends.kept[1]);
         for j in 0..self.span {
-            // SAFETY: butterfly j takes elements j + k * span, k < R, and R - 1 factors.
+            // SAFETY: butterfly j takes elements j + k * span, k < R, and R - first factors.
             unsafe {
-                let twiddles = self.twiddles.add(j * 2 * (R - 1) * part);
+                let twiddles = self.twiddles.add(j * 2 * (R - first) * part);
+                let turn = |k: usize| factor::<T, I, SHARED>(ops, self.turns, k - 1);
                 let mut a = [ops.zero(); R];
                 for (k, a) in a.iter_mut().enumerate() {
                     let value = ops.load(self.from, j + k * self.span);
                     *a = match WAY {
                         FORWARD => value,
+                        ENTER if is_turned && k > 0 => ops.mul(ops.sub(value, offset), turn(k)),
                         ENTER => ops.sub(value, offset),
-                        _ if k == 0 => value.exchanged(),
-                        _ => ops.mul(value.exchanged(), factor::<T, I, FACTORS>(ops, twiddles, k - 1)),
+                        _ if k < first => value.exchanged(),
+                        _ => ops.mul(value.exchanged(), factor::<T, I, FACTORS>(ops, twiddles, k - first)),
                     };
                 }
                 ops.butterfly(&mut a);
@@ -98,10 +115,16 @@ impl<T: Element, S: Source<T>> Pass<T, S> {
                     let e = j + k * self.span;
                     match WAY {
                         BACK => ops.store(self.to, e, a.exchanged()),
-                        LEAVE if e < kept => self.leave(ops, e, ops.add(a.exchanged(), offset)),
+                        LEAVE if e < kept => {
+                            let a = if is_turned && k > 0 { ops.mul(a, turn(k)) } else { a };
+                            self.leave(ops, e, ops.add(a.exchanged(), offset));
+                        }
                         LEAVE => {}
-                        _ if k == 0 => ops.store(self.to, e, a),
-                        _ => ops.store(self.to, e, ops.mul(a, factor::<T, I, FACTORS>(ops, twiddles, k - 1))),
+                        _ if k < first => ops.store(self.to, e, a),
+                        _ => {
+                            let factor = factor::<T, I, FACTORS>(ops, twiddles, k - first);
+                            ops.store(self.to, e, ops.mul(a, factor));
+                        }
                     }
                 }
             }
@@ -173,7 +196,9 @@ impl<T: Element> Passes<'_, T> {
         ends: Ends<T>,
     ) {
         let Level { radix, span, twiddles } = self.levels[level];
-        let pass = Pass { from, to, span, twiddles: self.twiddles[twiddles..].as_ptr(), ends };
+        debug_assert!(!is_turned(FACTORS, WAY) || self.turns.len() == 2 * (radix - 1));
+        let [twiddles, turns] = [self.twiddles[twiddles..].as_ptr(), self.turns.as_ptr()];
+        let pass = Pass { from, to, span, twiddles, turns, ends };
         // SAFETY: vouched for by the caller; the tables hold the factors of every level.
         unsafe {
             match radix {

@@ -100,7 +100,7 @@ impl<T: Element> ChannelsPlan<T> {
             item: task / problem.groups(),
             group: task % problem.groups(),
             first,
-            pairs: cut.pairs.min(cut.tiles().div_ceil(2) - first),
+            pairs: cut.pairs.min(cut.all_pairs() - first),
             room: Room::take(cut, &mut workspace),
             work: take(&mut workspace, 2 * cut.area()),
             column: take(&mut workspace, cut.column_len(problem)),

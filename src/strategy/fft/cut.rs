@@ -2,7 +2,7 @@
 
 use super::super::Estimate;
 use super::source::book_room;
-use crate::conv::Layout;
+use crate::conv::{Border, Borders, Layout};
 use crate::cost::{Constants, Machine, SHORTEST_TRANSFORM, shortest_line_transform};
 use crate::error::Declined;
 use crate::microkernel::fft::{MOST_PLANES, spectrum_tile};
@@ -11,20 +11,37 @@ use crate::problem::{Axis, Problem, gcd};
 /// How one axis is cut.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct AxisCut {
-    /// Length of a transform.
+    /// Numbers that a transform takes.
     pub(super) transform: usize,
     /// Outputs of a tile.
     pub(super) outputs: usize,
     /// Dense outputs of a tile, of which strides pick some.
     pub(super) kept: usize,
     pub(super) tiles: usize,
+    /// Whether windows at the end reach beyond what a tile covers, to zeros that wrap around. A sign changes nothing.
+    pub(super) wraps: bool,
 }
 
 impl AxisCut {
     /// With transforms of this length, if they are long enough. Where there are several tiles, the dense outputs of
     /// each are a multiple of `multiple`, and as even as can be, so that hardly any tile is smaller.
     fn new(axis: &Axis, transform: usize, multiple: usize) -> Option<Self> {
-        let fitting = transform.checked_sub(axis.extent)? + 1;
+        Self::covering(axis, transform, transform, multiple)
+    }
+
+    /// The same of samples, where a tile covers twice as many as its transform takes numbers. If there are so many zeros
+    /// at either end of the axis, a single tile need not cover all of both.
+    fn of_samples(axis: &Axis, transform: usize, lanes: usize, zeros: usize) -> Option<Self> {
+        let (covered, kept) = (transform.checked_mul(2)?, dense(axis));
+        let beyond = kept.saturating_add(axis.extent - 1).saturating_sub(covered);
+        if (1..=zeros).contains(&beyond) && axis.extent <= covered && kept <= covered {
+            return Some(AxisCut { transform, outputs: axis.output, kept, tiles: 1, wraps: true });
+        }
+        Self::covering(axis, transform, covered, lanes)
+    }
+
+    fn covering(axis: &Axis, transform: usize, covered: usize, multiple: usize) -> Option<Self> {
+        let fitting = covered.checked_sub(axis.extent)? + 1;
         let outputs = if fitting >= dense(axis) {
             axis.output.max(1)
         } else if axis.stride == 1 {
@@ -35,8 +52,21 @@ impl AxisCut {
             (fitting - 1) / axis.stride + 1
         };
         let tiles = axis.output.checked_div(outputs)? + usize::from(!axis.output.is_multiple_of(outputs));
-        Some(AxisCut { transform, outputs, kept: (outputs - 1) * axis.stride + 1, tiles })
+        Some(AxisCut { transform, outputs, kept: (outputs - 1) * axis.stride + 1, tiles, wraps: false })
     }
+}
+
+/// How many zeros of the border are under the windows at least, at either end of an axis.
+fn zeros_at_ends(problem: &Problem, axis: &Axis) -> usize {
+    let Borders { top, bottom, left, right } = problem.conv.border;
+    let is_zero = |border: Border| [Border::Zero, Border::Constant(0.0)].contains(&border);
+    // Rows outside that are constant are so in the corners, too.
+    let are_rows = [top, bottom].into_iter().all(|border| is_zero(border) || !border.is_constant());
+    if ![left, right].into_iter().all(is_zero) || !are_rows {
+        return 0;
+    }
+    let end = dense(axis).saturating_add(axis.extent - 1);
+    axis.before.min(end.saturating_sub(axis.before).saturating_sub(axis.input))
 }
 
 /// Outputs of an axis with a stride of one.
@@ -56,7 +86,7 @@ fn lengths(axis: &Axis, least: usize) -> impl Iterator<Item = usize> + use<> {
 /// What the lanes of a transform are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Lanes {
-    /// Consecutive samples of a row: kernels of one row.
+    /// Consecutive samples of a row: kernels of one row. A tile is as long as two transforms.
     Samples,
     /// Columns, which are all that is transformed: kernels of one column.
     Columns,
@@ -120,7 +150,7 @@ impl Cut {
         let lanes = problem.isa.lanes(problem.element);
         let (rows, columns) = (&problem.rows, &problem.columns);
         let kind = Lanes::of(problem);
-        let one_row = AxisCut { transform: 1, outputs: 1, kept: 1, tiles: rows.output };
+        let one_row = AxisCut { transform: 1, outputs: 1, kept: 1, tiles: rows.output, wraps: false };
         let planes = planes_together(problem, kind);
         // One by one where there is no memory for all of them.
         let ways = [planes, 1];
@@ -131,8 +161,12 @@ impl Cut {
             }
         };
         match kind {
-            Lanes::Samples => lengths(columns, shortest_line_transform(lanes))
-                .for_each(|len| look(Some(one_row), AxisCut::new(columns, len, lanes))),
+            Lanes::Samples => {
+                let zeros = zeros_at_ends(problem, columns);
+                for covered in lengths(columns, 2 * shortest_line_transform(lanes)) {
+                    look(Some(one_row), AxisCut::of_samples(columns, covered / 2, lanes, zeros));
+                }
+            }
             Lanes::Columns => lengths(rows, SHORTEST_TRANSFORM).for_each(|len| {
                 look(AxisCut::new(rows, len, 1), AxisCut::new(columns, lanes, lanes));
             }),
@@ -155,14 +189,15 @@ impl Cut {
         problem.group_in == 1 && problem.group_out == 1
     }
 
-    /// Values of one of the two parts of a tile of a plane.
+    /// Numbers of a transform of a plane: values of a tile, of samples of half of it.
     pub(super) fn area(&self) -> usize {
         self.rows.transform.saturating_mul(self.columns.transform)
     }
 
-    /// Values of a row of all planes.
+    /// Values of a row of a tile of all planes.
     pub(super) fn width(&self) -> usize {
-        self.columns.transform.saturating_mul(self.planes)
+        let halves = if self.lanes == Lanes::Samples { 2 } else { 1 };
+        self.columns.transform.saturating_mul(halves * self.planes)
     }
 
     /// The same for one plane: what its kernel takes.
@@ -170,7 +205,7 @@ impl Cut {
         Cut { planes: 1, ..*self }
     }
 
-    /// Values of both parts of a tile of all planes.
+    /// Values of a pair of tiles of all planes, or of a tile of samples.
     pub(super) fn pair_len(&self) -> usize {
         self.area().saturating_mul(self.planes).saturating_mul(2)
     }
@@ -185,9 +220,14 @@ impl Cut {
         self.rows.tiles * self.columns.tiles
     }
 
+    /// Pairs of tiles of a channel of an item; of samples each tile is a pair of halves.
+    pub(super) fn all_pairs(&self) -> usize {
+        if self.lanes == Lanes::Samples { self.tiles() } else { self.tiles().div_ceil(2) }
+    }
+
     /// Tasks for a group of an item.
     pub(super) fn tasks(&self) -> usize {
-        self.tiles().div_ceil(2).div_ceil(self.pairs)
+        self.all_pairs().div_ceil(self.pairs)
     }
 
     /// As many pairs to a task that the spectra under it stay about in the second-level cache, or one. All tasks read
@@ -202,7 +242,7 @@ impl Cut {
         let kernel = (each / channels).saturating_mul(problem.group_in).saturating_mul(problem.group_out);
         let caches = if kernel > machine.l2 { 8 } else { 2 };
         let budget = (caches * machine.l2).min(problem.conv.workspace_limit / 2);
-        let all = self.tiles().div_ceil(2).max(1);
+        let all = self.all_pairs().max(1);
         let fitting = (budget / each.max(1)).clamp(1, all);
         let most = if fitting > tile && fitting < all { fitting / tile * tile } else { fitting };
         let tasks = all.div_ceil(most);
@@ -256,7 +296,7 @@ impl Cut {
     }
 
     fn seconds(&self, problem: &Problem, machine: &Machine) -> f64 {
-        let pairs = self.tiles().div_ceil(2) as f64 * (problem.batch() * problem.groups()) as f64;
+        let pairs = self.all_pairs() as f64 * (problem.batch() * problem.groups()) as f64;
         let tile = [self.rows.transform, self.columns.transform];
         if self.is_plain(problem) {
             return Constants::fft_pairs(problem, machine, tile, self.planes, pairs);

@@ -27,7 +27,7 @@ pub(super) fn prepare<T: Element>(
     cut: Cut,
 ) -> Result<Box<dyn Prepared<T>>, Error> {
     debug_assert!([1, problem.groups()].contains(&cut.planes), "all channels side by side, or none");
-    let bytes = cut.columns.transform.saturating_mul(problem.element.size());
+    let bytes = cut.width().saturating_mul(problem.element.size());
     let asks_ahead = cut.lanes == Lanes::Samples && bytes <= SHORT && machine.is_left_by(problem);
     Ok(Box::new(PairsPlan { tiles: Tiles::new(problem, machine, cut)?, asks_ahead }))
 }
@@ -42,7 +42,7 @@ struct PairsPlan<T> {
 /// Bytes of a cache line.
 const CACHE_LINE: usize = 64;
 /// Bytes of such blocks. On Zen 4, signals gain 20 % by it in blocks of 4 KiB, and lose 13 % in blocks of 32 KiB.
-const SHORT: usize = 8 << 10;
+const SHORT: usize = 16 << 10;
 
 impl<T: Element> PairsPlan<T> {
     /// Item, first channel and pair of a task.
@@ -58,14 +58,14 @@ impl<T: Element> PairsPlan<T> {
     fn ask_ahead(&self, call: &Call<'_, T>, [item, channel, next]: [usize; 3], target: Option<Target<T>>) {
         let tiles = &self.tiles;
         let Cut { columns, .. } = &tiles.cut;
-        let ask = |blocks, len| T::dispatch(tiles.problem.isa, AskFor { blocks, len });
+        let ask = |first, len| T::dispatch(tiles.problem.isa, AskFor { first, len });
         if let Some(Target { place, .. }) = target {
-            ask([place.re.cast_const(), place.im.cast_const()], columns.kept);
+            ask(place.re.cast_const(), columns.kept);
         }
         if next < tiles.cut.tasks()
-            && let Some(blocks) = tiles.source_inside(call, channel, &tiles.pair(item, next))
+            && let Some(samples) = tiles.samples_inside(call, channel, &tiles.pair(item, next))
         {
-            ask(blocks, columns.transform);
+            ask(samples, tiles.cut.width());
         }
     }
 }

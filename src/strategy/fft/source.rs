@@ -2,7 +2,7 @@
 //!
 //! Rows are found through a table: those inside are read in place, the others are the ones that the border repeats, or
 //! rows of its constant. Vectors of columns that reach over an end are copied to staging, as are all columns where
-//! neighbours are apart in memory, or of two lines that are not all inside.
+//! neighbours are apart in memory. Samples are read in place or staged as a whole.
 
 use core::ops::Range;
 use core::slice;
@@ -13,7 +13,7 @@ use crate::call::Call;
 use crate::element::Element;
 use crate::microkernel::Vouched;
 use crate::microkernel::fft::mean::SampleMeans;
-use crate::microkernel::fft::{Band, Both, Pair, Planes};
+use crate::microkernel::fft::{Band, Both, MOST_PLANES, Pair, Planes};
 use crate::problem::Axis;
 use crate::window::Place;
 use crate::workspace::{Booking, take};
@@ -24,7 +24,7 @@ const BELOW: usize = 1;
 const BEYOND: usize = 2;
 const SPARE: usize = 4;
 
-/// Of a line, which is one row, what is not in the input is staged.
+/// Of samples, which are one row, what is not in the input is staged.
 fn spare_len(cut: &Cut) -> usize {
     if cut.lanes == Lanes::Samples { 0 } else { cut.width().saturating_mul(SPARE) }
 }
@@ -35,6 +35,8 @@ pub(super) struct Room<'a, T> {
     staging: *mut T,
     spare: *mut T,
     has_spare: bool,
+    /// Values of staging.
+    len: usize,
     /// Rows of a tile, and values in each.
     size: [usize; 2],
     /// Of either part, where its rows are in the input, and where they are in staging.
@@ -57,6 +59,7 @@ impl<'a, T: Element> Room<'a, T> {
             staging: take::<T>(memory, cut.pair_len()).as_mut_ptr(),
             spare: take::<T>(memory, spare_len(cut)).as_mut_ptr(),
             has_spare: spare_len(cut) > 0,
+            len: cut.pair_len(),
             size,
             rows,
             staged,
@@ -75,8 +78,9 @@ impl<'a, T: Element> Room<'a, T> {
 
     /// Columns of a row in staging.
     fn staged_row(&mut self, part: usize, row: usize, columns: Range<usize>) -> &mut [T] {
-        debug_assert!(part < 2 && row < self.size[0] && columns.end <= self.size[1]);
-        // SAFETY: `take` has cut two tiles, which only this room and its tables point to; nothing is read through the
+        debug_assert!(row < self.size[0] && columns.end <= self.size[1]);
+        debug_assert!((part + 1) * self.size[0] * self.size[1] <= self.len);
+        // SAFETY: `take` has cut the tiles, which only this room and its tables point to; nothing is read through the
         // tables meanwhile.
         unsafe { slice::from_raw_parts_mut(self.staged_at(part, row).add(columns.start), columns.len()) }
     }
@@ -91,10 +95,10 @@ impl<'a, T: Element> Room<'a, T> {
         self.spare.wrapping_add(row * self.size[1]).cast_const()
     }
 
-    /// Both tiles in staging, one behind the other.
+    /// The tiles in staging, one behind the other.
     pub(super) fn tiles(&mut self) -> &mut [T] {
         // SAFETY: as in `staged_row`.
-        unsafe { slice::from_raw_parts_mut(self.staging, 2 * self.size[0] * self.size[1]) }
+        unsafe { slice::from_raw_parts_mut(self.staging, self.len) }
     }
 
     /// The same, to be written.
@@ -107,19 +111,19 @@ impl<'a, T: Element> Room<'a, T> {
         Band { rows: [self.staged[0].as_ptr(), self.staged[1].as_ptr()], end: self.size[1] }
     }
 
-    /// Both tiles, and a row that is free once inputs have been read; none for lines.
+    /// The tiles, and a row that is free once inputs have been read; none for samples.
     pub(super) fn results(&mut self) -> (&mut [T], &mut [T]) {
-        let [rows, width] = self.size;
-        let line = if self.has_spare { width } else { 0 };
+        let line = if self.has_spare { self.size[1] } else { 0 };
         // SAFETY: as in `staged_row` and `spare_row`; the two are apart.
         unsafe {
-            let tiles = slice::from_raw_parts_mut(self.staging, 2 * rows * width);
+            let tiles = slice::from_raw_parts_mut(self.staging, self.len);
             (tiles, slice::from_raw_parts_mut(self.spare, line))
         }
     }
 }
 
 /// What lies under a tile.
+#[derive(Default)]
 struct Under {
     /// Where its first value stands in the input, row and column.
     corner: [isize; 2],
@@ -147,10 +151,8 @@ impl<T: Element> Tiles<T> {
         pair: &TilePair,
         room: &mut Room<'_, T>,
     ) -> Source<T> {
-        if self.cut.lanes == Lanes::Samples
-            && let Some(blocks) = self.source_inside(call, channel, pair)
-        {
-            return self.whole_lines(blocks, room);
+        if self.cut.lanes == Lanes::Samples {
+            return self.samples(call, channel, pair, room);
         }
         let mut under = pair.tiles.map(|tile| self.under(call, tile));
         let [left, right] = self.ends(&mut under);
@@ -172,29 +174,39 @@ impl<T: Element> Tiles<T> {
         Source { bands, under }
     }
 
-    /// Two blocks of samples that are all inside.
-    fn whole_lines(&self, blocks: Both<*const T>, room: &mut Room<'_, T>) -> Source<T> {
+    /// The samples under a tile: in place if all of them are inside, else staged.
+    fn samples(
+        &self,
+        call: &Call<'_, T>,
+        channel: usize,
+        pair: &TilePair,
+        room: &mut Room<'_, T>,
+    ) -> Source<T> {
         let width = self.cut.width();
-        room.rows[0][0] = blocks[0];
-        room.rows[1][0] = blocks[1];
-        let band = Band { rows: [room.rows[0].as_ptr(), room.rows[1].as_ptr()], end: width };
-        let under = || Under { corner: [0; 2], known: [1, width], inside: 0..width, staged: [0..0, 0..0] };
-        Source { bands: [band; 3], under: [under(), under()] }
+        let mut under = Under { known: [1, width], inside: 0..width, ..Under::default() };
+        let rows = if let Some(samples) = self.samples_inside(call, channel, pair) {
+            room.rows[0][0] = samples;
+            room.rows[0].as_ptr()
+        } else {
+            under = self.under(call, pair.tiles[0]);
+            under.staged[0] = 0..width;
+            self.stage(call, [pair.item, channel], (0, &under), room);
+            room.staged[0].as_ptr()
+        };
+        Source { bands: [Band { rows: [rows; 2], end: width }; 3], under: [under, Under::default()] }
     }
 
     fn under(&self, call: &Call<'_, T>, tile: Option<Tile>) -> Under {
         let (rows, columns) = (&self.problem.rows, &self.problem.columns);
-        let (planes, length) = (self.cut.planes, self.cut.columns.transform);
-        let (width, is_line) = (self.cut.width(), self.cut.lanes == Lanes::Samples);
-        let staged = [0..0, 0..0];
+        let (planes, width) = (self.cut.planes, self.cut.width());
+        let (length, staged) = (width / planes, [0..0, 0..0]);
         let Some(Tile { first, outputs }) = tile else {
-            let inside = if is_line { width..width } else { 0..width };
-            return Under { corner: [0; 2], known: [0; 2], inside, staged };
+            return Under { inside: 0..width, ..Under::default() };
         };
         let corner = [rows.start(first[0]), columns.start(first[1])];
         let known = |axis: &Axis, at: isize, outputs: usize, len: usize| {
             let windows = (outputs - 1) * axis.stride + axis.extent;
-            windows.max(place(axis.input as isize - at, len))
+            windows.max(place(axis.input as isize - at, len)).min(len)
         };
         let known = [
             known(rows, corner[0], outputs[0], self.cut.rows.transform),
@@ -204,7 +216,7 @@ impl<T: Element> Tiles<T> {
         let whole = |values: usize| values & !(self.lanes - 1);
         let start = whole(place(-corner[1], length) * planes + self.lanes - 1);
         let end = whole(place(columns.input as isize - corner[1], length) * planes);
-        let is_in_place = !is_line && start < end && self.are_neighbours(call.input_strides);
+        let is_in_place = start < end && self.are_neighbours(call.input_strides);
         Under { corner, known, inside: if is_in_place { start..end } else { width..width }, staged }
     }
 
@@ -235,10 +247,6 @@ impl<T: Element> Tiles<T> {
         (part, under): (usize, &Under),
         room: &mut Room<'_, T>,
     ) {
-        if self.cut.lanes == Lanes::Samples {
-            // All of it is staged.
-            return;
-        }
         let (input, [y, x]) = (self.problem.rows.input, under.corner);
         let (step, known) = (call.input_strides[2], under.known[0]);
         let row = |y: isize| call.input_at(item, channel, [0, x]).wrapping_offset(y.wrapping_mul(step));
@@ -306,8 +314,11 @@ impl<T: Element> Tiles<T> {
         }
     }
 
-    /// About the means of either tile, plane by plane.
+    /// About the means of either tile, plane by plane; zero where zeros that wrap around must stay zeros.
     pub(super) fn means(&self, source: &Source<T>) -> Both<Planes<T>> {
+        if self.cut.columns.wraps {
+            return [[T::default(); MOST_PLANES]; 2];
+        }
         let (bands, planes) = (&source.bands, self.cut.planes);
         let mean = |part: usize| {
             let [rows, values] = source.under[part].known;
@@ -317,7 +328,8 @@ impl<T: Element> Tiles<T> {
             let _vouched = unsafe { Vouched::new() };
             T::dispatch(self.problem.isa, SampleMeans { bands, part, rows, columns, planes, _vouched })
         };
-        [mean(0), mean(1)]
+        let is_single = self.cut.lanes == Lanes::Samples;
+        [mean(0), if is_single { [T::default(); MOST_PLANES] } else { mean(1) }]
     }
 
     /// Fills what is beyond either tile.

@@ -41,7 +41,7 @@ pub(super) struct Tile {
     pub(super) outputs: [usize; 2],
 }
 
-/// One or two tiles of a channel of an item.
+/// What is transformed at once of a channel of an item: one or two tiles, of samples one.
 #[derive(Clone, Copy)]
 pub(super) struct TilePair {
     pub(super) item: usize,
@@ -119,6 +119,9 @@ impl<T: Element> Tiles<T> {
 
     /// Pair number `pair` of the tiles of an item.
     pub(super) fn pair(&self, item: usize, pair: usize) -> TilePair {
+        if self.cut.lanes == Lanes::Samples {
+            return TilePair { item, tiles: [Some(self.tile(pair)), None] };
+        }
         let second = 2 * pair + 1;
         let tiles = [Some(self.tile(second - 1)), (second < self.cut.tiles()).then(|| self.tile(second))];
         TilePair { item, tiles }
@@ -134,27 +137,19 @@ impl<T: Element> Tiles<T> {
         Tile { first, outputs }
     }
 
-    /// The inputs under a pair of tiles, where they all lie inside and are neighbours.
-    pub(super) fn source_inside(
+    /// The samples under a tile of them, where they all lie inside and are neighbours.
+    pub(super) fn samples_inside(
         &self,
         call: &Call<'_, T>,
         channel: usize,
         pair: &TilePair,
-    ) -> Option<Both<*const T>> {
-        let at = |tile: Option<Tile>| {
-            let tile = tile?;
-            let place = [self.problem.rows.start(tile.first[0]), self.problem.columns.start(tile.first[1])];
-            self.is_inside(call, place).then(|| call.input_at(pair.item, channel, place))
-        };
-        let [re, im] = pair.tiles;
-        Some([at(re)?, at(im)?])
-    }
-
-    /// Whether all that a tile reads from `place` on lies inside the input, in rows whose columns are neighbours.
-    fn is_inside(&self, call: &Call<'_, T>, [row, column]: [isize; 2]) -> bool {
-        let ends = [row + self.cut.rows.transform as isize, column + self.cut.columns.transform as isize];
-        let inside = row >= 0 && column >= 0 && ends[0] <= self.problem.rows.input as isize;
-        inside && ends[1] <= self.problem.columns.input as isize && call.input_strides[3] == 1
+    ) -> Option<*const T> {
+        let (problem, first) = (&self.problem, pair.tiles[0]?.first);
+        let [row, column] = [problem.rows.start(first[0]), problem.columns.start(first[1])];
+        let end = column + 2 * self.cut.columns.transform as isize;
+        let is_inside = (0..problem.rows.input as isize).contains(&row) && column >= 0;
+        let is_inside = is_inside && end <= problem.columns.input as isize && call.input_strides[3] == 1;
+        is_inside.then(|| call.input_at(pair.item, channel, [row, column]))
     }
 
     /// Whether the values of a row are neighbours in a view of such strides, those of planes side by side by turns.
@@ -175,8 +170,7 @@ impl<T: Element> Tiles<T> {
             None => [0; 2],
         };
         let kept = [values(pair.tiles[0]), values(pair.tiles[1])];
-        let are_vectors = kept == [[1, self.cut.columns.outputs]; 2] && kept[0][1].is_multiple_of(self.lanes);
-        if self.cut.lanes == Lanes::Samples && !are_vectors {
+        if self.cut.lanes == Lanes::Samples && !kept[0][1].is_multiple_of(self.lanes) {
             return None;
         }
         let at = |tile: Tile| call.output_at(pair.item, channel, tile.first);
@@ -188,20 +182,21 @@ impl<T: Element> Tiles<T> {
 
     /// All that both tiles keep, in staging.
     pub(super) fn staged(&self, room: &Room<'_, T>) -> Target<T> {
-        Target {
-            place: room.target(),
-            kept: [[self.cut.rows.kept, self.cut.columns.kept * self.cut.planes]; 2],
-        }
+        let kept = [self.cut.rows.kept, self.cut.columns.kept * self.cut.planes];
+        Target { place: room.target(), kept: [kept; 2] }
     }
 
     /// Finishes and writes the tiles of a pair from staging, where the bias has been added already. Channels are those
     /// of the planes from this one on.
     pub(super) fn write(&self, call: &Call<'_, T>, channel: usize, pair: &TilePair, room: &mut Room<'_, T>) {
-        let (planes, width, strides) = (self.cut.planes, self.cut.width(), call.output_strides);
+        let (planes, strides) = (self.cut.planes, call.output_strides);
         let are_neighbours = self.are_neighbours(strides);
         let [row_step, column_step] = [self.problem.rows.stride, self.problem.columns.stride];
         let (tiles, line) = room.results();
-        for (tile, staging) in pair.tiles.iter().flatten().zip(tiles.chunks_exact_mut(tiles.len() / 2)) {
+        let parts = if self.cut.lanes == Lanes::Samples { 1 } else { 2 };
+        let len = tiles.len() / parts;
+        for (tile, staging) in pair.tiles.iter().flatten().zip(tiles.chunks_exact_mut(len)) {
+            let width = len / self.cut.rows.transform;
             let rows = staging.chunks_exact_mut(width).step_by(row_step).take(tile.outputs[0]);
             for (r, row) in rows.enumerate() {
                 let place = [tile.first[0] + r, tile.first[1]];
@@ -281,23 +276,20 @@ impl<T: Element> Tiles<T> {
         T::dispatch(self.problem.isa, tile);
     }
 
-    /// The same for two blocks of samples, which the caller of `transform` has vouched for.
+    /// The same for a block of samples, which the caller of `transform` has vouched for.
     fn transform_line(&self, stage: Stage, operands: Operands<'_, T>, _vouched: Vouched) {
         let Operands { source, target, before, after, work, kernel, .. } = operands;
         let Target { place, kept } = target.unwrap_or(Target::NOWHERE);
-        let len = self.cut.columns.transform;
-        // One row, in one band.
-        let rows = source.iter().find(|band| band.end == len).map(|band| band.rows);
         let tile = LineTile {
             stage,
-            // SAFETY: the tables of a source hold a row.
-            source: rows.map_or([core::ptr::null(); 2], |[re, im]| unsafe { [*re, *im] }),
-            target: [place.re, place.im],
-            before: before.map(|planes| planes[0]),
-            after: after.map(|planes| planes[0]),
+            // SAFETY: the tables of a source hold a row, here of all samples, in every band.
+            source: source.first().map_or(core::ptr::null(), |band| unsafe { *band.rows[0] }),
+            target: place.re,
+            before: before[0][0],
+            after: after[0][0],
             work,
             kernel,
-            len,
+            len: self.cut.columns.transform,
             kept: kept[0][1].next_multiple_of(self.lanes),
             levels: self.levels.passes(),
             across: self.across.passes(),
