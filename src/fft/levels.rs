@@ -23,8 +23,8 @@ struct Shape {
 /// The levels of a transform with their twiddle factors.
 ///
 /// Of a transform of independent lanes all levels. Where lanes are consecutive samples, the levels over vectors of
-/// them: they leave transforms of `lanes` numbers over. The latter are *turned*: their frequencies are a quarter short of
-/// whole numbers, so that what wraps around comes with a factor of i, for the sake of
+/// them: they leave transforms of `lanes` numbers over. The latter are *turned*: their frequencies are a quarter short
+/// of whole numbers, so that what wraps around comes with a factor of i, for the sake of
 /// [`LineTile`](crate::microkernel::fft::line_tile::LineTile). All of that is in the factors of the first level.
 #[derive(Debug)]
 pub(crate) struct Levels<T> {

@@ -106,11 +106,12 @@ impl Bounds {
     }
 }
 
-/// Levels of transforms along both axes, of the next power of two. The shortest along rows alone, for kernels of one
-/// row, have 256 samples, the square of the longest vector; others have 16.
+/// Levels of transforms along both axes, of the next power of two. The shortest blocks along rows alone, for kernels of
+/// one row, have 512 samples, twice the square of the longest vector, and turning their halves counts as the level that
+/// their transform is short of; others have 16.
 fn levels([height, width]: [f64; 2], taps: usize) -> f64 {
     let of = |size: f64, least: f64| (2.0 * size.max(least / 2.0)).log2().ceil();
-    of(height, 16.0) + of(width, if taps == 1 { 256.0 } else { 16.0 })
+    of(height, 16.0) + of(width, if taps == 1 { 512.0 } else { 16.0 })
 }
 
 /// Rows and columns of the padded input that any window or tile reads.

@@ -1,11 +1,10 @@
 //! A block of a signal: lanes are consecutive samples.
 //!
 //! Its halves are the real and the imaginary part of a complex one whose frequencies are a quarter short of whole
-//! numbers.
-//! Numbers that leave the end of such a transform come in again times i: of the first half's, which are real, as part of
-//! the second, and of the second's, which are imaginary, with their sign changed as part of the first. So one transform
-//! of `len` numbers, and a product, convolve `2 * len` samples, of which those that wrap around are negated (*right-angle
-//! circular convolution*: Krot and Minervina, 1989); overlapping blocks keep none of them.
+//! numbers. What leaves the end of such a transform comes in again times i: of the first half, which is real, as part
+//! of the second; of the second, which is imaginary, with its sign changed as part of the first. So the product of
+//! transforms of `len` numbers convolves `2 * len` samples, those that wrap around negated: a *right-angle convolution*
+//! by weighted transforms (Crandall and Fagin 1994). Overlapping blocks keep none of these.
 //!
 //! The passes run over vectors of samples until blocks are as short as a vector. What is left, transforms of `LANES`
 //! numbers along the lanes, is done on squares of `LANES` x `LANES`, transposed in registers.

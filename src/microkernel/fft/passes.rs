@@ -75,8 +75,8 @@ struct Pass<T, S> {
 impl<T: Element, S: Source<T>> Pass<T, S> {
     /// # Safety
     /// `R * span` elements are readable at `from` and, but for those that are not kept on leaving, writable at `to`;
-    /// there are twiddle factors for `span` butterflies, and turns if it is turned. A vector is readable at either offset
-    /// on entering and leaving.
+    /// there are twiddle factors for `span` butterflies, and turns if it is turned. A vector is readable at either
+    /// offset on entering and leaving.
     #[inline(always)]
     unsafe fn run<I: Lanes<T>, const R: usize, const FACTORS: bool, const WAY: u8>(
         &self,

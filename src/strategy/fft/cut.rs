@@ -29,8 +29,8 @@ impl AxisCut {
         Self::covering(axis, transform, transform, multiple)
     }
 
-    /// The same of samples, where a tile covers twice as many as its transform takes numbers. If there are so many zeros
-    /// at either end of the axis, a single tile need not cover all of both.
+    /// The same of samples, where a tile covers twice as many as its transform takes numbers. If there are so many
+    /// zeros at either end of the axis, a single tile need not cover all of both.
     fn of_samples(axis: &Axis, transform: usize, lanes: usize, zeros: usize) -> Option<Self> {
         let (covered, kept) = (transform.checked_mul(2)?, dense(axis));
         let beyond = kept.saturating_add(axis.extent - 1).saturating_sub(covered);
