@@ -91,7 +91,10 @@ fn ends_that_wrap<T: Element>() {
             }
         }
     }
-    assert!(wrapping > 20, "{wrapping} requests had no room for all zeros, or were cut into several tiles");
+    assert!(
+        wrapping > 20 || is_single(),
+        "{wrapping} requests had no room for all zeros, or were cut into several tiles"
+    );
 }
 
 #[test]
