@@ -7,6 +7,7 @@
 //! Error: each output is a chain of `products` multiply-adds, see `docs/accuracy.md`. It declines nothing.
 
 mod band;
+mod cache_sets;
 mod channels;
 mod cut;
 mod interleaved;

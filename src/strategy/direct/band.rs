@@ -1,5 +1,6 @@
 //! How `direct` deals rows out to tasks, and the bands that it copies inputs into.
 
+use super::cache_sets::spread;
 use super::taps::TapOrder;
 use crate::microkernel::sliding_tile::{Run, SHARED_ROWS};
 use crate::problem::{Axis, Problem, gcd};
@@ -97,7 +98,7 @@ pub(super) struct BandShape {
     pub(super) is_dense: bool,
     /// Values in a phase or tap column.
     pub(super) segment: usize,
-    /// Values in a row.
+    /// Values from a row to the next.
     pub(super) pitch: usize,
 }
 
@@ -151,6 +152,7 @@ impl BandShape {
         let segment = if is_dense { width + reach / stride } else { width };
         let pitch = if is_dense { dense } else { width * tap_columns };
         let (segment, pitch) = (segment.saturating_mul(pixel), pitch.saturating_mul(pixel));
+        let pitch = spread(pitch, problem.element.size());
         BandShape {
             width,
             rows,

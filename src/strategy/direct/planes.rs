@@ -17,6 +17,7 @@
 use core::ops::Range;
 
 use super::band::{Band, BandShape, RowSpacing, row_axis};
+use super::cache_sets::CacheSets;
 use super::interleaved::{Interleaved, channels, period};
 use super::signal::{Signal, has_few_taps, is_paired};
 use super::taps::TapOrder;
@@ -38,6 +39,8 @@ pub(super) const TASK_COLUMNS: usize = 8192;
 /// Rows of so many vectors are not worth reading in place if their ends are masked, or copied.
 const SHORT_MASKED_ROW: usize = 2;
 const SHORT_ROW: usize = 6;
+/// Vectors side by side in a tile of several rows.
+const TILE_VECTORS: usize = 4;
 
 pub(super) struct PlanesPlan<T> {
     /// If items are rows, this problem says so.
@@ -48,6 +51,7 @@ pub(super) struct PlanesPlan<T> {
     pub(super) finish: Finish<T>,
     pub(super) rows: RowSpacing,
     pub(super) band: Band,
+    sets: CacheSets,
     /// Another way, if the request is for interleaved channels; the views decide.
     pub(super) interleaved: Option<Interleaved>,
     /// Another way for one row of one channel; the views decide.
@@ -201,7 +205,7 @@ impl<T: Element> PlanesPlan<T> {
         let memory = take::<T>(&mut memory, kind.shape.values());
         let outside = self.outside(call, kind);
         let inner = self.inner(call, kind, &region);
-        if inner.is_empty() {
+        if inner.is_empty() || self.rows_collide(call, kind) {
             return self.through_band(call, kind, &region, memory);
         }
         let above = (inner.first - region.first) / self.rows.tile;
@@ -244,6 +248,7 @@ impl<T: Element> PlanesPlan<T> {
             extensions: Extensions::new(problem.conv.border),
             finish: Finish::new(&problem.conv),
             signal,
+            sets: CacheSets::new(machine),
             band,
             interleaved,
             rows,
@@ -287,6 +292,20 @@ impl<T: Element> PlanesPlan<T> {
         let are_neighbours = kind.pixel == 1 && call.input_strides[3] == 1;
         let can_mask = are_neighbours && can_mask_ends(&self.problem, &self.rows);
         self.extensions.constant_of_columns().filter(|_| can_mask)
+    }
+
+    /// Whether the rows under a tile would drive each other out of the first-level cache if they were read in place.
+    fn rows_collide(&self, call: &Call<'_, T>, kind: &Band) -> bool {
+        let (problem, spacing) = (&self.problem, &self.rows);
+        if !spacing.rows_share(problem.rows.taps) {
+            return false; // one row after the other
+        }
+        let [_, tap_rows] = spacing.sweeps(problem.rows.taps);
+        let vector = problem.isa.lanes(T::TYPE) * size_of::<T>();
+        let bytes =
+            TILE_VECTORS * vector + problem.columns.extent.saturating_mul(kind.pixel * size_of::<T>());
+        let step = call.input_strides[2].wrapping_mul((spacing.input * size_of::<T>()) as isize);
+        self.sets.overflow(SHARED_ROWS + tap_rows - 1, step, bytes)
     }
 
     /// The part of a region that can be read in place: its windows lie inside the input, whole vectors included.
